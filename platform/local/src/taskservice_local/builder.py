@@ -1,0 +1,98 @@
+"""Building parts into the cache.
+
+A part is built in a folder of its own beside its final place and moved there by one rename, so that a binary is there
+whole or not at all. What an interrupted build had compiled stays in Go's own cache: the next one goes on from there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from taskservice_local.errors import CommandFailed
+from taskservice_local.locks import only_one
+from taskservice_local.machine import available_memory
+from taskservice_local.parts import Part, part_of
+from taskservice_local.paths import cache_root
+from taskservice_local.progress import step
+from taskservice_local.toolchain import ensure_go
+
+# The linker of the largest program (kube-apiserver) peaks at about this much.
+BYTES_PER_JOB = 2 * 1024**3
+
+
+def jobs_for(memory: int, processors: int) -> int:
+    """Return how many compilers and linkers may run at once, given the available bytes."""
+    return max(1, min(processors, memory // BYTES_PER_JOB))
+
+
+def build_command(go: Path, part: Part, out: Path, jobs: int) -> list[str]:
+    """Return the command that builds all programs of a part into the folder `out`."""
+    # One program gets its name by -o, because a package path may end in a version (…/server/v3).
+    single = len(part.programs) == 1
+    target = str(out / part.programs[0][0]) if single else f"{out}/"
+    packages = [package for _, package in part.programs]
+    return [str(go), "build", "-v", "-mod=readonly", "-p", str(jobs), *part.flags, "-o", target, *packages]
+
+
+def build(parts: tuple[Part, ...]) -> None:
+    """Build those of the parts that are not in the cache, in order, telling of progress.
+
+    Raises LocalError when there is no Go or a part does not compile.
+    """
+    missing = [part for part in parts if not part.built]
+    for place, part in enumerate(missing, 1):
+        with only_one(cache_root() / "locks" / f"part-{part.name}.lock", f"building {part.name}"):
+            if not part.built:  # whoever held the lock may have built it
+                _build_one(part, f"building {part.name} {part.version} (part {place} of {len(missing)})")
+
+
+def ensure_binary(program: str) -> Path:
+    """Return the path of a program out of the cache, building its part when absent.
+
+    Raises LocalError when no part yields it or the part does not compile.
+    """
+    part = part_of(program)
+    build((part,))
+    return part.binary(program)
+
+
+def _build_one(part: Part, title: str) -> None:
+    go = ensure_go()
+    part.folder.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(part)
+    partial = Path(tempfile.mkdtemp(prefix=f".partial-{part.version}-", dir=part.folder.parent))
+    try:
+        (partial / "bin").mkdir()
+        jobs = jobs_for(available_memory(), os.cpu_count() or 1)
+        _compile(build_command(go, part, partial / "bin", jobs), part, title)
+        partial.chmod(0o755)
+        partial.rename(part.folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _compile(command: list[str], part: Part, title: str) -> None:
+    compiled = 0
+    lines: list[str] = []
+    env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
+    with step(title, lambda: f"{compiled} packages compiled"):
+        process = subprocess.Popen(
+            command, cwd=part.source, env=env, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        assert process.stderr is not None
+        with process.stderr as output:
+            for line in output:
+                compiled += 1
+                lines.append(line)
+        if process.wait() != 0:
+            raise CommandFailed(command, process.returncode, "".join(lines[-40:]))
+
+
+def _sweep(part: Part) -> None:
+    """Remove what interrupted builds of this part left; the lock is held, so nobody is using it."""
+    for left in part.folder.parent.glob(".partial-*"):
+        shutil.rmtree(left, ignore_errors=True)
