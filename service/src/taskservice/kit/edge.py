@@ -1,0 +1,125 @@
+"""The outermost layer of both services: what holds for every request, whatever the route.
+
+In one pass: bounded body, request id, revision and security headers, metrics, access line, and a problem
+document for an exception that nobody handled. One ASGI middleware, because each layer costs per request.
+"""
+
+import logging
+import re
+import secrets
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from taskservice.kit import problems
+from taskservice.kit.errors import PayloadTooLarge, Problem
+from taskservice.kit.health import Health
+from taskservice.kit.logging import event
+from taskservice.kit.metrics import UNMATCHED, Metrics
+
+log = logging.getLogger(__name__)
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Edge:
+    """ASGI middleware; see the module's docstring."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        health: Health,
+        revision: str,
+        max_body_bytes: int,
+        access_log: bool,
+    ) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._health = health
+        self._revision = revision
+        self._max_body = max_body_bytes
+        self._access_log = access_log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+
+        started = time.perf_counter()
+        sent = Headers(scope=scope)
+        request_id = sent.get("x-request-id", "")
+        if not REQUEST_ID.fullmatch(request_id):
+            request_id = secrets.token_hex(8)
+        status = 0
+
+        async def send_decorated(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                self._decorate(MutableHeaders(scope=message), request_id)
+            await send(message)
+
+        with self._metrics.active.track_inprogress():
+            try:
+                self._refuse_declared(sent)
+                await self._app(scope, self._bounded(receive), send_decorated)
+            except Problem as problem:
+                await problems.response(problem)(scope, receive, send_decorated)
+            except Exception:
+                log.exception("unhandled_error", extra={"fields": {"request_id": request_id}})
+                if status:  # the answer has begun: the connection must break, or half of it looks whole
+                    raise
+                await problems.response(Problem())(scope, receive, send_decorated)
+            finally:
+                self._account(scope, sent, request_id, status or 500, time.perf_counter() - started)
+
+    def _decorate(self, headers: MutableHeaders, request_id: str) -> None:
+        headers["X-TaskService-Revision"] = self._revision
+        headers["X-Request-Id"] = request_id
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "no-referrer"
+        headers.setdefault("Cache-Control", "no-store")
+        if self._health.draining:
+            # Tells clients on kept connections to come back on a new one, which another replica accepts.
+            headers["Connection"] = "close"
+
+    def _refuse_declared(self, sent: Headers) -> None:
+        length = sent.get("content-length", "")
+        if length.isascii() and length.isdigit() and int(length[:20]) > self._max_body:
+            raise PayloadTooLarge(f"The limit is {self._max_body} bytes.", headers={"Connection": "close"})
+
+    def _bounded(self, receive: Receive) -> Receive:
+        seen = 0
+
+        async def bounded() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._max_body:
+                # An HTTPException, because the framework turns any other exception into 400 here.
+                raise HTTPException(413, f"The limit is {self._max_body} bytes.", {"Connection": "close"})
+            return message
+
+        return bounded
+
+    def _account(self, scope: Scope, sent: Headers, request_id: str, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in METHODS else "_OTHER"
+        route = getattr(scope.get("route"), "path", UNMATCHED)
+        self._metrics.observe_request(method, route, status, seconds)
+        if self._access_log:
+            trace = TRACEPARENT.fullmatch(sent.get("traceparent", ""))
+            event(
+                log,
+                "http_request",
+                method=method,
+                route=route,
+                status=status,
+                duration_ms=round(seconds * 1000, 2),
+                request_id=request_id,
+                trace_id=trace[1] if trace else None,
+            )

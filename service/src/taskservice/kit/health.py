@@ -1,0 +1,61 @@
+"""Liveness, readiness and metrics on the management port, never on the port that the gateway exposes.
+
+Live means that the process answers; no dependency is asked. Ready means that every warm-up step has passed
+once and the process is not draining. A dependency that fails later is the same for every replica, so taking
+all of them out would only turn a clear answer (503) into a refused connection: readiness stays.
+"""
+
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from taskservice.kit.metrics import Metrics
+
+
+class Health:
+    """Warm-up steps still to pass, and whether the process has begun to leave."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, str] = {"start": "the app has not started yet"}
+        self.draining = False
+
+    def expect(self, step: str) -> None:
+        """Adds a step; once any is known, the app itself has started."""
+        self._waiting[step] = "not tried yet"
+        self.passed("start")
+
+    def passed(self, step: str) -> None:
+        self._waiting.pop(step, None)
+
+    def failed(self, step: str, reason: str) -> None:
+        """Notes why a step has not passed yet; a step that has passed stays passed."""
+        if step in self._waiting:
+            self._waiting[step] = reason
+
+    @property
+    def waiting(self) -> dict[str, str]:
+        """Steps that have not passed, with the last reason."""
+        return dict(self._waiting)
+
+    @property
+    def ready(self) -> bool:
+        return not self._waiting and not self.draining
+
+
+def create_management_app(health: Health, metrics: Metrics) -> Starlette:
+    """The app of the management port."""
+
+    async def livez(_: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    async def readyz(_: Request) -> Response:
+        state = "draining" if health.draining else "ready" if health.ready else "warming"
+        return JSONResponse({"state": state, "waiting": health.waiting}, 200 if health.ready else 503)
+
+    async def scrape(_: Request) -> Response:
+        return Response(generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", scrape)])

@@ -1,0 +1,53 @@
+"""One JSON line per event on standard output: a static event name, and fields.
+
+Call `event(log, "task_created", owner=...)`. Field names that could carry a secret are blanked whatever they
+hold; request and response bodies are never logged.
+"""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+SECRET_WORDS = ("password", "token", "secret", "authorization", "cookie", "private_key", "credential")
+
+
+def event(log: logging.Logger, name: str, level: int = logging.INFO, **fields: Any) -> None:
+    """Logs one event; `name` is static, everything that varies is a field."""
+    if log.isEnabledFor(level):
+        log.log(level, name, extra={"fields": fields})
+
+
+class JsonFormatter(logging.Formatter):
+    """LogRecord to one line of JSON, with the service's identity on every line."""
+
+    def __init__(self, **identity: str) -> None:
+        super().__init__()
+        self._identity = identity
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **self._identity,
+        }
+        for key, value in getattr(record, "fields", {}).items():
+            line[key] = "[redacted]" if any(word in key.lower() for word in SECRET_WORDS) else value
+        if record.exc_info and record.exc_info[0] is not None:
+            line["error"] = record.exc_info[0].__name__
+            line["stack"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def configure(level: str, **identity: str) -> None:
+    """Sends every logger of the process to standard output as JSON. Called once, by `__main__`."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter(**identity))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for noisy in ("pymongo", "httpx2", "httpcore2", "uvicorn"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,68 @@
+"""Prometheus instruments of one process, in a registry of their own.
+
+Names follow the OpenTelemetry HTTP conventions; `http_route` is always the template, never the path.
+`revision` separates two releases of the same service during a rollout.
+"""
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+# Creation times would double the number of series, and nothing reads them.
+disable_created_metrics()
+
+UNMATCHED = "__unmatched__"
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """All instruments; one instance per app, handed to whatever counts something."""
+
+    def __init__(self, service: str, version: str, revision: str) -> None:
+        self.registry = CollectorRegistry()
+        self.revision = revision
+        ProcessCollector(registry=self.registry)
+        self._duration = Histogram(
+            "http_server_request_duration_seconds",
+            "Duration of HTTP requests",
+            ("http_request_method", "http_route", "http_response_status_code", "revision"),
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self.active = Gauge(
+            "http_server_active_requests",
+            "HTTP requests being answered",
+            ("revision",),
+            registry=self.registry,
+        ).labels(revision)
+        self._cache = Counter(
+            "taskservice_cache_requests",
+            "Look-ups in the cache; bypass means that the cache was away or not certain",
+            ("cache", "result"),
+            registry=self.registry,
+        )
+        info = Gauge(
+            "taskservice_build_info",
+            "Constant 1; its labels name the build",
+            ("service", "version", "revision"),
+            registry=self.registry,
+        )
+        info.labels(service, version, revision).set(1)
+        self._series: dict[tuple[str, str, int], Histogram] = {}
+
+    def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Counts one answered request."""
+        key = (method, route, status)
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = self._duration.labels(method, route, str(status), self.revision)
+        series.observe(seconds)
+
+    def count_cache(self, cache: str, result: str) -> None:
+        """Counts one look-up: `hit`, `miss` or `bypass`."""
+        self._cache.labels(cache, result).inc()

@@ -1,0 +1,105 @@
+"""Runs an app and its management port in one process, and ends them in the right order.
+
+At SIGTERM: readiness turns false and every answer closes its connection, so that clients move on; after the
+drain time the listener closes, requests in flight finish, the lifespan closes, and the management port goes
+last. A connection refused is nobody's answer: the pod's preStop sleep must cover the time until the cluster
+has stopped sending new connections here.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from taskservice.kit.health import Health
+from taskservice.kit.logging import event
+from taskservice.kit.settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 2048
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handling: two servers share one process, and `_serve` decides."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run(app: ASGIApp, management: ASGIApp, health: Health, settings: Settings) -> int:
+    """Serves until a signal; returns the exit status. Raises SettingsError when a port is taken."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(app, management, health, settings))
+
+
+async def _serve(app: ASGIApp, management: ASGIApp, health: Health, settings: Settings) -> int:
+    with (
+        _listen(settings.host, settings.port, "TASKSERVICE_PORT") as main_socket,
+        _listen(settings.host, settings.management_port, "TASKSERVICE_MANAGEMENT_PORT") as side_socket,
+    ):
+        main = _server(app, settings, settings.graceful_seconds, lifespan="on")
+        side = _server(management, settings, 1, lifespan="off")
+        drain = asyncio.Event()
+
+        def on_signal() -> None:
+            if drain.is_set():  # asked twice: leave at once
+                main.should_exit = main.force_exit = True
+            drain.set()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, on_signal)
+
+        side_task = asyncio.create_task(side.serve([side_socket]))
+        leaving = asyncio.create_task(_leave(drain, main, health, settings.drain_seconds))
+        event(log, "serving", port=settings.port, management_port=settings.management_port)
+        await main.serve([main_socket])
+        leaving.cancel()
+        side.should_exit = True
+        await asyncio.gather(side_task, leaving, return_exceptions=True)
+        event(log, "stopped")
+        return 0 if main.started else 1
+
+
+async def _leave(drain: asyncio.Event, main: _Server, health: Health, seconds: float) -> None:
+    await drain.wait()
+    health.draining = True
+    event(log, "draining", seconds=seconds)
+    await asyncio.sleep(seconds)
+    main.should_exit = True
+
+
+def _server(app: ASGIApp, settings: Settings, graceful_seconds: int, lifespan: str) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan=lifespan,  # pyright: ignore[reportArgumentType]
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=settings.keep_alive_seconds,
+            timeout_graceful_shutdown=graceful_seconds,
+        )
+    )
+
+
+@contextlib.contextmanager
+def _listen(host: str, port: int, setting: str) -> Iterator[socket.socket]:
+    try:
+        listener = socket.create_server((host, port), backlog=BACKLOG)
+    except OSError as error:
+        raise SettingsError(f"{setting}: cannot listen on {host}:{port} ({error.strerror}).") from None
+    with listener:
+        yield listener

@@ -1,0 +1,128 @@
+"""Settings from the environment, checked once, at start.
+
+Every variable is `TASKSERVICE_<NAME>`. Durations are seconds, sizes bytes. A missing or invalid setting
+ends in `SettingsError`, whose text is one sentence for a person and never contains a value.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "TASKSERVICE_"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class SettingsError(Exception):
+    """The process cannot start as it is configured; the text says which setting to change."""
+
+
+class Settings(BaseSettings):
+    """What both services read."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
+
+    version: str = Field(default="0.0.0-dev", max_length=64)
+    revision: str = Field(default="dev", max_length=64)
+    host: str = "0.0.0.0"  # noqa: S104 - a pod is reached by its address
+    port: Port = 8000
+    management_port: Port = 9090
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    access_log: bool = True
+    docs: bool = False
+    max_body_bytes: Annotated[int, Field(ge=1024, le=16 * 1024 * 1024)] = 64 * 1024
+
+    keep_alive_seconds: Annotated[int, Field(ge=1, le=3600)] = 75
+    drain_seconds: Annotated[float, Field(ge=0, le=60)] = 3.0
+    graceful_seconds: Annotated[int, Field(ge=1, le=300)] = 25
+
+    mongo_url: SecretStr
+    mongo_database: str = Field(default="taskservice", pattern=r"^[A-Za-z0-9_-]{1,38}$")
+    mongo_driver: Literal["motor", "pymongo"] = "motor"
+    mongo_timeout_seconds: Seconds = 8.0
+    mongo_pool: Annotated[int, Field(ge=1, le=1000)] = 50
+
+    jwt_issuer: str = Field(default="taskservice-auth", min_length=1, max_length=200)
+    jwt_audience: str = Field(default="taskservice", min_length=1, max_length=200)
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        if self.port == self.management_port:
+            raise ValueError("TASKSERVICE_PORT and TASKSERVICE_MANAGEMENT_PORT must differ")
+        return self
+
+
+class AuthSettings(Settings):
+    """What only auth reads. The signing key is given as a file or as the value itself, never generated."""
+
+    jwt_private_key_file: Path | None = None
+    jwt_private_key: SecretStr | None = None
+    jwt_lifetime_seconds: Annotated[int, Field(ge=30, le=3600)] = 600
+
+    argon2_memory_kib: Annotated[int, Field(ge=8, le=1024 * 1024)] = 19456
+    argon2_time_cost: Annotated[int, Field(ge=1, le=20)] = 2
+    argon2_parallelism: Annotated[int, Field(ge=1, le=16)] = 1
+    password_workers: Annotated[int, Field(ge=1, le=64)] = 2
+    password_queue: Annotated[int, Field(ge=1, le=10_000)] = 128
+
+    @model_validator(mode="after")
+    def _key_given(self) -> Self:
+        if self.jwt_private_key_file is None and self.jwt_private_key is None:
+            raise ValueError(
+                "set TASKSERVICE_JWT_PRIVATE_KEY_FILE or TASKSERVICE_JWT_PRIVATE_KEY to an Ed25519 key in PEM"
+            )
+        return self
+
+    def signing_key_pem(self) -> bytes:
+        """The signing key as PEM. Raises SettingsError when the file cannot be read."""
+        if self.jwt_private_key_file is None:
+            key = self.jwt_private_key
+            return key.get_secret_value().encode() if key else b""
+        try:
+            return self.jwt_private_key_file.read_bytes()
+        except OSError as error:
+            raise SettingsError(
+                f"TASKSERVICE_JWT_PRIVATE_KEY_FILE cannot be read ({error.strerror}): mount the Secret"
+                " that holds the signing key, or correct the path."
+            ) from None
+
+
+class TasksSettings(Settings):
+    """What only tasks reads. Without a Redis address, lists are never cached."""
+
+    jwks_url: str = Field(pattern=r"^https?://\S+$")
+    jwks_timeout_seconds: Seconds = 2.0
+    jwks_max_age_seconds: Seconds = 300.0
+    jwks_cooldown_seconds: Seconds = 5.0
+
+    redis_url: SecretStr | None = None
+    redis_timeout_seconds: Seconds = 0.25
+    redis_retry_seconds: Seconds = 1.0
+    cache_ttl_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def load(kind: type[S]) -> S:
+    """Reads the environment. Raises SettingsError with every problem in one sentence."""
+    try:
+        return kind()  # pyright: ignore[reportCallIssue] - filled from the environment
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from None
+
+
+def _sentence(error: ValidationError) -> str:
+    problems = []
+    for item in error.errors(include_url=False, include_input=False, include_context=False):
+        name = PREFIX + str(item["loc"][0]).upper() if item["loc"] else ""
+        if item["type"] == "missing":
+            problems.append(f"{name} is not set")
+        elif name:
+            problems.append(f"{name} is not valid ({item['msg']})")
+        else:
+            problems.append(item["msg"].removeprefix("Value error, "))
+    return "; ".join(problems) + "."

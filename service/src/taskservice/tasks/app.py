@@ -1,0 +1,86 @@
+"""Puts tasks together. Tests call the same `create_app` with another way to open the adapters."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+
+from taskservice.kit import mongo
+from taskservice.kit.app import Runtime, create_shell
+from taskservice.kit.jwks import CachedKeys, HttpKeySet
+from taskservice.kit.jwt import KeySource, Verifier
+from taskservice.kit.redis import BestEffortRedis
+from taskservice.kit.settings import TasksSettings
+from taskservice.kit.warmup import warming
+from taskservice.tasks.cache import ListCache, NullListCache, RedisListCache
+from taskservice.tasks.endpoints import router
+from taskservice.tasks.repository import INDEXES, TASKS, MongoTasks, TaskRepository
+from taskservice.tasks.service import TaskService
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """What tasks needs from outside."""
+
+    tasks: TaskRepository
+    cache: ListCache
+    keys: KeySource
+
+
+OpenAdapters = Callable[[TasksSettings, Runtime], AbstractAsyncContextManager[Adapters]]
+
+
+@asynccontextmanager
+async def open_adapters(settings: TasksSettings, runtime: Runtime) -> AsyncIterator[Adapters]:
+    """MongoDB, Redis if configured, and the issuer's keys; ready once indexes and keys are known."""
+    async with AsyncExitStack() as stack:
+        database = mongo.connect(settings)
+        stack.push_async_callback(database.close)
+        cache = _open_cache(settings, runtime, stack)
+        fetch = HttpKeySet(settings.jwks_url, settings.jwks_timeout_seconds)
+        stack.push_async_callback(fetch.close)
+        keys = CachedKeys(
+            fetch,
+            max_age_seconds=settings.jwks_max_age_seconds,
+            cooldown_seconds=settings.jwks_cooldown_seconds,
+        )
+        stack.push_async_callback(keys.close)
+        steps = {"mongo": lambda: database.ensure_indexes(INDEXES), "jwks": keys.warm}
+        await stack.enter_async_context(warming(runtime.health, steps))
+        yield Adapters(MongoTasks(database.collection(TASKS)), cache, keys)
+
+
+def _open_cache(settings: TasksSettings, runtime: Runtime, stack: AsyncExitStack) -> ListCache:
+    if settings.redis_url is None:
+        return NullListCache()
+    redis = BestEffortRedis(
+        settings.redis_url.get_secret_value(),
+        timeout_seconds=settings.redis_timeout_seconds,
+        retry_seconds=settings.redis_retry_seconds,
+    )
+    cache = RedisListCache(redis, runtime.metrics, settings.cache_ttl_seconds)
+    stack.push_async_callback(cache.close)
+    return cache
+
+
+def create_app(
+    settings: TasksSettings,
+    runtime: Runtime,
+    *,
+    open_adapters: OpenAdapters = open_adapters,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> FastAPI:
+    """The tasks app."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_adapters(settings, runtime) as adapters:
+            app.state.tasks = TaskService(adapters.tasks, adapters.cache, now)
+            app.state.verifier = Verifier(adapters.keys, settings.jwt_issuer, settings.jwt_audience)
+            yield
+
+    app = create_shell("TaskService tasks", settings, runtime, lifespan)
+    app.include_router(router)
+    return app
