@@ -1,0 +1,35 @@
+"""The cluster's own images, each of one program: pause, CoreDNS, metrics-server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from taskservice_local.archives import write_program_image
+from taskservice_local.parts import COREDNS, METRICS_SERVER, PAUSE, Part, target
+from taskservice_local.paths import cache_root
+
+
+@dataclass(frozen=True)
+class ProgramImage:
+    """An image from scratch around the only program of a part."""
+
+    part: Part
+    user: str
+
+    @property
+    def reference(self) -> str:
+        return f"docker.io/local/{self.part.name}:{self.part.version}-{self.part.fingerprint}"
+
+    def archive(self) -> Path:
+        """Return the image's archive, writing it the first time; its part must be built."""
+        file = cache_root() / "images" / self.part.name / f"{self.part.version}-{self.part.fingerprint}.tar"
+        if not file.exists():
+            binary = self.part.binary(self.part.programs[0][0])
+            write_program_image(binary, self.reference, target().partition("-")[2], self.user, file)
+        return file
+
+
+PAUSE_IMAGE = ProgramImage(PAUSE, "65535:65535")
+COREDNS_IMAGE = ProgramImage(COREDNS, "65532:65532")
+METRICS_SERVER_IMAGE = ProgramImage(METRICS_SERVER, "65532:65532")

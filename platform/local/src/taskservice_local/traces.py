@@ -1,0 +1,35 @@
+"""Files that the parts write to fixed places outside the cluster's folders: ours are found and removed.
+
+Nothing here touches a file that another cluster, or the machine's own containerd or kubelet, may be using.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from taskservice_local.paths import ClusterPaths
+
+CNI_RESULTS = Path("/var/lib/cni/results")
+CONTAINER_LOGS = Path("/var/log/containers")
+
+
+def shim_sockets(paths: ClusterPaths) -> list[Path]:
+    """Return the sockets of this cluster's containerd-shims, which lie in a folder shared by all of the machine."""
+    found: list[Path] = []
+    for file in (paths.run / "containerd").glob("io.containerd.runtime.v2.task/*/*/address"):
+        address = file.read_text().strip()
+        if address.startswith("unix:///run/containerd/s/"):
+            found.append(Path(address.removeprefix("unix://")))
+    return found
+
+
+def remove(paths: ClusterPaths, label: str) -> None:
+    """Remove the CNI plugin's results of our network, and the links to our pods' logs."""
+    for result in CNI_RESULTS.glob(f"{label}-*"):
+        # One label may begin another; a container's id follows, in hexadecimal digits.
+        if all(digit in "0123456789abcdef" for digit in result.name.removeprefix(f"{label}-").split("-")[0]):
+            result.unlink(missing_ok=True)
+    if CONTAINER_LOGS.is_dir():
+        for link in CONTAINER_LOGS.iterdir():
+            if link.is_symlink() and link.readlink().is_relative_to(paths.state):
+                link.unlink()
