@@ -1,0 +1,224 @@
+"""``spec`` as frozen values.  The API server has already validated and defaulted it by the CRD's schema.
+
+``parse_spec`` repeats the schema's defaults so that objects made in memory behave alike; a test compares both.
+All durations are whole seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = Mapping[str, Any]
+
+
+class InvalidSpec(ValueError):
+    """The spec cannot be understood; the message names the field and says what to change."""
+
+
+@dataclass(frozen=True)
+class ConfigSource:
+    """One entry of ``spec.config`` or ``spec.secrets``: inline data, or the name of an object to copy.
+
+    ``mount_path`` None means: every key becomes an environment variable.
+    """
+
+    name: str
+    data: Json | None = None
+    ref: str | None = None
+    mount_path: str | None = None
+    secret: bool = False
+
+
+@dataclass(frozen=True)
+class HttpCheck:
+    """Bounded smoke requests to a Service: ``requests`` per measurement, each must answer an expected status."""
+
+    path: str = "/"
+    expected_statuses: tuple[int, ...] = (200,)
+    requests: int = 5
+    timeout_seconds: int = 2
+    headers: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One measured question about a revision, asked ``count`` times every ``interval_seconds``."""
+
+    name: str
+    provider: str
+    http: HttpCheck
+    initial_delay_seconds: int = 0
+    interval_seconds: int = 5
+    count: int = 1
+    failure_limit: int = 0
+    consecutive_error_limit: int = 4
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class BlueGreen:
+    auto_promotion: bool = True
+    auto_promotion_seconds: int = 0
+    preview_replicas: int | None = None
+    scale_down_delay_seconds: int = 300
+
+
+@dataclass(frozen=True)
+class RolloutSpec:
+    strategy: str = "BlueGreen"
+    blue_green: BlueGreen = BlueGreen()
+    pre_promotion: tuple[Metric, ...] = ()
+    post_promotion: tuple[Metric, ...] = ()
+    progress_deadline_seconds: int = 600
+    abort_scale_down_delay_seconds: int = 30
+    revision_history_limit: int = 10
+
+
+@dataclass(frozen=True)
+class Autoscaling:
+    """HPA bounds and metrics.  ``metrics`` and ``behavior`` are autoscaling/v2 as given."""
+
+    min_replicas: int
+    max_replicas: int
+    target_cpu: int | None = None
+    metrics: tuple[Json, ...] = ()
+    behavior: Json | None = None
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A whole TaskService spec.  ``template`` holds the pod-shaping fields as given (image, env, probes, …)."""
+
+    template: Json
+    replicas: int = 2
+    autoscaling: Autoscaling | None = None
+    config: tuple[ConfigSource, ...] = ()
+    secrets: tuple[ConfigSource, ...] = ()
+    rollout: RolloutSpec = RolloutSpec()
+    paused: bool = False
+
+    @property
+    def port(self) -> int:
+        return int(self.template.get("port", DEFAULT_PORT))
+
+    @property
+    def sources(self) -> tuple[ConfigSource, ...]:
+        """Config then secrets, in the order of declaration: later ones win where environment names repeat."""
+        return self.config + self.secrets
+
+
+DEFAULT_PORT = 8000
+
+TEMPLATE_FIELDS = (
+    "image",
+    "imagePullPolicy",
+    "command",
+    "args",
+    "env",
+    "envFrom",
+    "port",
+    "managementPort",
+    "resources",
+    "imagePullSecrets",
+    "serviceAccountName",
+    "probes",
+    "podTemplate",
+)
+"""The spec fields that shape the pod, and so belong to the revision."""
+
+
+def parse_spec(raw: Json) -> Spec:
+    """Read a ``spec``.  Raises :class:`InvalidSpec` on what the schema would have refused."""
+    if not raw.get("image"):
+        raise InvalidSpec("spec.image is missing: set it to the container image to run")
+    rollout = raw.get("rollout") or {}
+    return Spec(
+        template={name: raw[name] for name in TEMPLATE_FIELDS if raw.get(name) is not None},
+        replicas=raw.get("replicas", 2),
+        autoscaling=_autoscaling(raw.get("autoscaling")),
+        config=tuple(_source(entry, secret=False) for entry in raw.get("config") or ()),
+        secrets=tuple(_source(entry, secret=True) for entry in raw.get("secrets") or ()),
+        rollout=_rollout(rollout),
+        paused=bool(raw.get("paused", False)),
+    )
+
+
+def parse_autoscaling(raw: Json | None) -> Autoscaling | None:
+    """Read an ``autoscaling`` block, as in a spec or in a stored revision."""
+    return _autoscaling(raw)
+
+
+def _autoscaling(raw: Json | None) -> Autoscaling | None:
+    if not raw:
+        return None
+    minimum, maximum = raw.get("minReplicas", 1), raw["maxReplicas"]
+    if minimum > maximum:
+        raise InvalidSpec(
+            f"spec.autoscaling.minReplicas ({minimum}) is more than maxReplicas ({maximum}): "
+            "lower minReplicas or raise maxReplicas"
+        )
+    metrics = tuple(raw.get("metrics") or ())
+    target = raw.get("targetCPUUtilizationPercentage")
+    return Autoscaling(
+        min_replicas=minimum,
+        max_replicas=maximum,
+        target_cpu=target if target is not None or metrics else 80,
+        metrics=metrics,
+        behavior=raw.get("behavior"),
+    )
+
+
+def _source(raw: Json, *, secret: bool) -> ConfigSource:
+    reference = raw.get("secretRef" if secret else "configMapRef")
+    return ConfigSource(
+        name=raw["name"],
+        data=None if secret else raw.get("data"),
+        ref=reference["name"] if reference else None,
+        mount_path=raw.get("mountPath"),
+        secret=secret,
+    )
+
+
+def _rollout(raw: Json) -> RolloutSpec:
+    strategy = raw.get("strategy", "BlueGreen")
+    if strategy != "BlueGreen":
+        raise InvalidSpec(f"spec.rollout.strategy {strategy!r} is not known: use BlueGreen")
+    colour = raw.get("blueGreen") or {}
+    analysis = raw.get("analysis") or {}
+    return RolloutSpec(
+        strategy=strategy,
+        blue_green=BlueGreen(
+            auto_promotion=colour.get("autoPromotion", True),
+            auto_promotion_seconds=colour.get("autoPromotionSeconds", 0),
+            preview_replicas=colour.get("previewReplicas"),
+            scale_down_delay_seconds=colour.get("scaleDownDelaySeconds", 300),
+        ),
+        pre_promotion=tuple(_metric(entry) for entry in analysis.get("prePromotion") or ()),
+        post_promotion=tuple(_metric(entry) for entry in analysis.get("postPromotion") or ()),
+        progress_deadline_seconds=raw.get("progressDeadlineSeconds", 600),
+        abort_scale_down_delay_seconds=raw.get("abortScaleDownDelaySeconds", 30),
+        revision_history_limit=raw.get("revisionHistoryLimit", 10),
+    )
+
+
+def _metric(raw: Json) -> Metric:
+    http = raw.get("http") or {}
+    return Metric(
+        name=raw["name"],
+        provider=raw.get("provider", "http"),
+        http=HttpCheck(
+            path=http.get("path", "/"),
+            expected_statuses=tuple(http.get("expectedStatuses") or (200,)),
+            requests=http.get("requests", 5),
+            timeout_seconds=http.get("timeoutSeconds", 2),
+            headers=http.get("headers") or {},
+        ),
+        initial_delay_seconds=raw.get("initialDelaySeconds", 0),
+        interval_seconds=raw.get("intervalSeconds", 5),
+        count=raw.get("count", 1),
+        failure_limit=raw.get("failureLimit", 0),
+        consecutive_error_limit=raw.get("consecutiveErrorLimit", 4),
+        dry_run=raw.get("dryRun", False),
+    )

@@ -1,0 +1,136 @@
+"""The conditions of a TaskService and the one thing it waits for, derived from where the rollout stands.
+
+``Ready``: what the spec asks for is live, all of it.  ``Available``: live traffic is served, whatever the rollout
+does.  ``Progressing``/``Degraded``: as for Deployments.  ``Reconciling``/``Stalled``: the pair that kstatus reads
+(Helm ``--wait``, Flux, Argo CD).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from taskservice_operator.api.status import Phase, format_time
+from taskservice_operator.core.model import Note
+from taskservice_operator.core.revision import Blocked
+from taskservice_operator.core.scaling import scale_of
+from taskservice_operator.core.view import UNDER_WAY, View
+
+REASON_LIMIT = 1024
+
+
+def current(v: View) -> tuple[Note, Blocked | None]:
+    """Why the TaskService is as it is, now; and the object it waits for, if it waits."""
+    status, candidate = v.status, v.status.candidate
+    if v.blocked is not None and status.phase not in UNDER_WAY:
+        return v.blocked.note, v.blocked
+    if status.phase is Phase.STAGING or status.phase is Phase.PRESCALING:
+        return _waiting_for_pods(v)
+    if status.phase is Phase.VERIFYING:
+        return _waiting_for_clearance(v)
+    if status.phase is Phase.PROMOTING:
+        note = Note("Promoting", f"live traffic is moving to revision {candidate}")
+        return note, _on("Service", v.facts.owner.name, note)
+    if status.phase is Phase.PROVING:
+        note = v.post_verdict().note or Note("Promoted", f"revision {candidate} is live")
+        return Note(note.reason, f"revision {candidate} is live: {note.message}"), _on(
+            "Service", v.facts.owner.name, note
+        )
+    if status.phase is Phase.RETURNING:
+        note = Note("ReturningToStable", f"live traffic returns to revision {status.stable}", warning=True)
+        return note, _on("Service", v.facts.owner.name, note)
+    if status.phase is Phase.FAILED and status.failure:
+        remedy = "change the spec, or ask for it again with: kubectl taskservice retry"
+        note = Note(status.failure.reason, f"{status.failure.message}. To go on: {remedy}", warning=True)
+        return note, None
+    if v.spec.paused and v.is_superseded():
+        note = Note("Paused", f"revision {v.wanted_revision} waits because spec.paused is true")
+        return note, _on("TaskService", v.facts.owner.name, note)
+    if status.active is None:
+        return Note("Pending", "nothing has been released yet"), None
+    if not is_serving(v):
+        facts = v.facts.of(status.active)
+        trouble = f": {facts.trouble.message}" if facts.trouble else ""
+        note = Note("Unavailable", f"revision {status.active} has too few available replicas{trouble}", warning=True)
+        return note, _on("Deployment", v.facts.owner.child(status.active), note)
+    return Note("Live", f"revision {status.active} is live"), None
+
+
+def is_serving(v: View) -> bool:
+    """Live traffic finds at least three quarters of the pods it should (a PodDisruptionBudget allows the rest away)."""
+    revision = v.facts.live_revision
+    if revision is None or (v.status.active is None and v.status.phase is not Phase.PROMOTING):
+        return False
+    facts = v.facts.of(revision)
+    wanted = scale_of(v, revision).replicas
+    wanted = facts.replicas if wanted is None else wanted
+    return facts.available >= math.ceil(wanted * 0.75)
+
+
+def build_conditions(v: View, note: Note) -> tuple[dict[str, Any], ...]:
+    """All conditions, in a fixed order; a condition's transition time changes only when its status does."""
+    phase, blocked = v.status.phase, v.blocked is not None
+    under_way, failed = phase in UNDER_WAY or phase is Phase.RETURNING, phase is Phase.FAILED
+    settled = phase is Phase.STABLE and v.wanted_revision is not None and v.wanted_revision == v.status.active
+    serving = is_serving(v)
+    ready = "True" if settled and serving else "False" if blocked or failed or settled else "Unknown"
+    served = Note("Serving", "live traffic is served") if serving else Note("NotServing", "live traffic is not served")
+    stalled = (failed or blocked) and not under_way
+    values = {
+        "Ready": (ready, note),
+        "Available": ("True" if serving else "False", served),
+        "Progressing": ("True" if under_way else "False", note),
+        "Degraded": ("True" if failed or blocked or (settled and not serving) else "False", note),
+        "Reconciling": ("True" if not stalled and ready != "True" else "False", note),
+        "Stalled": ("True" if stalled else "False", note),
+    }
+    before = {condition["type"]: condition for condition in v.status.conditions}
+    generation = v.taskservice["metadata"].get("generation", 0)
+    return tuple(_condition(v, before.get(kind), kind, status, why, generation) for kind, (status, why) in values.items())
+
+
+def _condition(
+    v: View, before: Mapping[str, Any] | None, kind: str, status: str, why: Note, generation: int
+) -> dict[str, Any]:
+    kept = before is not None and before.get("status") == status
+    return {
+        "type": kind,
+        "status": status,
+        "reason": why.reason,
+        "message": why.message[:REASON_LIMIT],
+        "observedGeneration": generation,
+        "lastTransitionTime": before["lastTransitionTime"] if kept and before else format_time(v.now),
+    }
+
+
+def _waiting_for_pods(v: View) -> tuple[Note, Blocked | None]:
+    candidate, facts = v.status.candidate or "", v.facts.of(v.status.candidate)
+    staging = v.status.phase is Phase.STAGING
+    size = v.staging_size() if staging else v.full_size()
+    trouble = f"; {facts.trouble.message}" if facts.trouble else ""
+    paused = "; spec.paused halts the switch" if v.spec.paused else ""
+    message = f"revision {candidate} has {facts.available} of {size} replicas available{trouble}{paused}"
+    note = Note("WaitingForPods" if staging else "Prescaling", message)
+    cause = facts.trouble or note
+    return note, _on("Deployment", v.facts.owner.child(candidate), cause)
+
+
+def _waiting_for_clearance(v: View) -> tuple[Note, Blocked | None]:
+    candidate, name = v.status.candidate, v.facts.owner.name
+    verdict = v.pre_verdict()
+    if verdict.state == "Running" and verdict.note:
+        note = Note(verdict.note.reason, f"revision {candidate}: {verdict.note.message}")
+        return note, _on("Service", v.facts.owner.preview, note)
+    if v.spec.paused:
+        note = Note("Paused", f"revision {candidate} waits because spec.paused is true")
+    elif (due := v.approval_due()) is not None:
+        note = Note("AwaitingPromotion", f"revision {candidate} is promoted at {format_time(due)}")
+    else:
+        message = f"revision {candidate} waits for: kubectl taskservice promote {name}"
+        note = Note("AwaitingPromotion", message)
+    return note, _on("TaskService", name, note)
+
+
+def _on(kind: str, name: str, note: Note) -> Blocked:
+    return Blocked(kind, name, note)

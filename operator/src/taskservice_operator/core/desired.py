@@ -1,0 +1,123 @@
+"""Every object that should exist, in the state a view shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from taskservice_operator.api.status import Phase
+from taskservice_operator.core.model import ObjectKey, Snapshot
+from taskservice_operator.core.scaling import Scale, scale_of
+from taskservice_operator.core.view import SWITCHED, View
+from taskservice_operator.render.autoscaler import build_autoscaler
+from taskservice_operator.render.copies import build_config_copy, build_secret_copy
+from taskservice_operator.render.deployment import build_deployment
+from taskservice_operator.render.disruption import build_disruption_budget
+from taskservice_operator.render.record import COLOURS, Record, build_record
+from taskservice_operator.render.service import build_service
+
+Manifest = Mapping[str, Any]
+
+
+def live_target(v: View) -> str | None:
+    """The revision that live traffic should go to: the one place where the switch is thrown."""
+    if v.status.phase in SWITCHED:
+        return v.status.candidate
+    if v.status.phase is Phase.RETURNING:
+        return v.status.stable
+    return v.status.active or v.status.candidate
+
+
+def preview_target(v: View) -> str | None:
+    """The candidate while there is one, else whatever is live, so that the preview address always answers."""
+    return v.status.candidate or live_target(v)
+
+
+def kept_revisions(v: View) -> tuple[str, ...]:
+    """Revisions whose objects stay: those with a role, and the newest others up to ``revisionHistoryLimit``."""
+    status = v.status
+    roles = {status.active, status.stable, status.candidate, v.failed_revision, v.wanted_revision}
+    roles |= {entry.revision for entry in status.retiring}
+    recorded = [facts for facts in v.facts.revisions.values() if facts.record is not None]
+    recorded.sort(key=lambda facts: facts.record.number if facts.record else 0, reverse=True)
+    others = [facts.revision for facts in recorded if facts.revision not in roles]
+    kept = {*others[: v.spec.rollout.revision_history_limit], *roles} - {None}
+    return tuple(sorted(revision for revision in kept if revision))
+
+
+def desired_objects(v: View, snapshot: Snapshot) -> dict[ObjectKey, Manifest]:
+    """All objects wanted, by address.  A revision without a record (lost, or not begun) contributes nothing new."""
+    owner = v.facts.owner
+    manifests: list[Manifest] = []
+    records = {revision: record for revision in kept_revisions(v) if (record := record_of(v, revision))}
+    for revision, record in records.items():
+        scale = scale_of(v, revision)
+        manifests += [build_record(owner, record), *_copies(v, snapshot, record)]
+        if v.facts.of(revision).deployed or revision in (v.status.candidate, v.status.active, v.status.stable):
+            manifests.append(build_deployment(owner, record, _replicas(v, snapshot, revision, scale)))
+        autoscaling = v.autoscaling_of(revision)
+        if scale.replicas is None and autoscaling is not None:
+            manifests.append(build_autoscaler(owner, record, autoscaling, scale.floor))
+    for name, target in ((owner.name, live_target(v)), (owner.preview, preview_target(v))):
+        if target in records:
+            manifests.append(build_service(owner, name, records[target]))
+    if (live := live_target(v)) in records:
+        manifests.append(build_disruption_budget(owner, records[live]))
+    return {ObjectKey.of(manifest): manifest for manifest in manifests}
+
+
+def record_of(v: View, revision: str) -> Record | None:
+    """The stored record of a revision; for the one being begun, the record to store."""
+    stored = v.facts.of(revision).record
+    if stored is not None:
+        return stored
+    if v.wanted is None or revision != v.wanted.revision or revision not in (v.status.candidate, v.status.active):
+        return None
+    numbers = [facts.record.number for facts in v.facts.revisions.values() if facts.record]
+    serving = v.facts.of(v.status.active).record
+    return Record(
+        revision=revision,
+        template=v.wanted.template,
+        autoscaling=v.wanted.autoscaling,
+        sources=v.wanted.sources,
+        colour=COLOURS[1 - COLOURS.index(serving.colour)] if serving else COLOURS[0],
+        number=max(numbers, default=0) + 1,
+    )
+
+
+def _copies(v: View, snapshot: Snapshot, record: Record) -> list[Manifest]:
+    """Copies of the wanted revision from their sources; those of others can only be kept as they are."""
+    owner, built = v.facts.owner, []
+    for source in record.sources:
+        kind = "Secret" if source.secret else "ConfigMap"
+        if v.wanted is not None and record.revision == v.wanted.revision:
+            build = build_secret_copy if source.secret else build_config_copy
+            built.append(build(owner, record.revision, source.name, v.wanted.contents[source.name]))
+        elif existing := snapshot.objects.get(ObjectKey("v1", kind, owner.copy(record.revision, source.name))):
+            data = existing.get("data") or {}
+            build = build_secret_copy if source.secret else build_config_copy
+            built.append(build(owner, record.revision, source.name, data))
+    return built
+
+
+def _replicas(v: View, snapshot: Snapshot, revision: str, scale: Scale) -> int | None:
+    """The number to write.
+
+    Under an autoscaler the field is its own.  But a field that only we have set would vanish with our claim (and
+    default to 1), so until somebody else has written it we go on saying what it already says.
+    """
+    if scale.replicas is not None:
+        return scale.replicas
+    observed = snapshot.objects.get(ObjectKey("apps/v1", "Deployment", v.facts.owner.child(revision)))
+    if observed is None:
+        return max(scale.floor, v.full_size() if v.status.candidate == revision else scale.floor, 1)
+    return None if _written_by_others(observed) else observed["spec"].get("replicas")
+
+
+def _written_by_others(deployment: Manifest) -> bool:
+    from_autoscaler = False
+    for entry in deployment["metadata"].get("managedFields") or ():
+        claims = ((entry.get("fieldsV1") or {}).get("f:spec") or {}).get("f:replicas")
+        if claims is not None and entry.get("subresource") == "scale":
+            from_autoscaler = True
+    return from_autoscaler

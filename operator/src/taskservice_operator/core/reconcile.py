@@ -1,0 +1,218 @@
+"""The one decision: ``decide(snapshot, now) -> Plan``.  Pure, total and deterministic.
+
+Order: understand what was observed → resolve what is wanted → let the rollout table step → derive sizes, objects,
+conditions → compare with what exists → say when to look again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from taskservice_operator.api import names
+from taskservice_operator.api.spec import InvalidSpec, Metric, Spec, parse_spec
+from taskservice_operator.api.status import Phase, Status, parse_status, render_status
+from taskservice_operator.core import verdict as analysis
+from taskservice_operator.core.conditions import build_conditions, current
+from taskservice_operator.core.desired import desired_objects, live_target
+from taskservice_operator.core.facts import read_facts
+from taskservice_operator.core.model import Measure, Note, ObjectKey, Plan, Snapshot
+from taskservice_operator.core.planning import plan_actions
+from taskservice_operator.core.revision import Blocked, Wanted, resolve
+from taskservice_operator.core.rollout import step
+from taskservice_operator.core.scaling import expire_floor, take_in_size
+from taskservice_operator.core.transitions import tick_clock
+from taskservice_operator.core.view import CLOCKED, View
+
+SWITCH_POLL_SECONDS = 1.0
+"""While traffic moves we look again soon, should the event that tells of it be lost."""
+MISSING_POLL_SECONDS = 30.0
+"""While something we need does not exist we look again, should its creation go unseen."""
+
+
+def decide(snapshot: Snapshot, now: datetime) -> Plan:
+    """What to do about one TaskService now.  Never raises for bad input: that ends in a condition."""
+    taskservice = snapshot.taskservice
+    observed = taskservice.get("status") or {}
+    if taskservice["metadata"].get("deletionTimestamp"):
+        return Plan((), observed)  # the garbage collector takes what we own
+    view = _look(snapshot, now.replace(microsecond=0))
+    view = view.with_status(expire_floor(view))
+    view = view.with_status(take_in_size(view))
+    view = _take_measurements(view, snapshot)
+    view, notes = step(view)
+    view, ignored = _dismiss_stale_verbs(view)
+    view = view.with_status(_finish_retirements(view))
+    view = view.with_status(tick_clock(view, running=view.status.phase in CLOCKED and not view.spec.paused))
+    why, waiting_for = current(view)
+    view = view.with_status(
+        replace(
+            view.status,
+            wanted=view.wanted_revision or view.status.wanted,
+            previous=view.previous(),
+            conditions=build_conditions(view, why),
+        )
+    )
+    desired = desired_objects(view, snapshot) if _may_write(view) else {}
+    status = _whole_status(view, why, waiting_for)
+    actions = plan_actions(view, snapshot, desired, status_changes=status != observed) if _may_write(view) else ()
+    measures, measure_at = _due_measures(view)
+    return Plan(
+        actions=actions,
+        status=status,
+        measures=measures,
+        events=(*notes, *ignored, *_news(snapshot, why)),
+        requeue_after=_requeue_after(view, measure_at),
+    )
+
+
+def _look(snapshot: Snapshot, now: datetime) -> View:
+    taskservice = snapshot.taskservice
+    raw = taskservice.get("spec") or {}
+    status, facts = parse_status(taskservice.get("status")), read_facts(snapshot)
+    try:
+        spec = parse_spec(raw)
+        resolved = resolve(spec, raw, snapshot)
+    except (InvalidSpec, KeyError, TypeError, ValueError) as problem:
+        spec = Spec(template={})
+        resolved = Blocked("TaskService", facts.owner.name, Note("InvalidSpec", str(problem), warning=True))
+    if snapshot.foreign:
+        resolved = _collision(snapshot, min(snapshot.foreign))
+    wanted = resolved if isinstance(resolved, Wanted) else None
+    blocked = resolved if isinstance(resolved, Blocked) else None
+    return View(taskservice, spec, status, facts, wanted, blocked, now)
+
+
+def _collision(snapshot: Snapshot, key: ObjectKey) -> Blocked:
+    name = snapshot.taskservice["metadata"]["name"]
+    message = (
+        f"{key.kind} {key.name!r} exists and does not belong to this TaskService: "
+        f"delete or rename it, or rename TaskService {name!r}"
+    )
+    return Blocked(key.kind, key.name, Note("NameCollision", message, warning=True))
+
+
+def _may_write(v: View) -> bool:
+    """A spec that cannot be read says nothing about objects: leave all of them as they are."""
+    return v.blocked is None or v.blocked.note.reason != "InvalidSpec"
+
+
+def _take_measurements(v: View, snapshot: Snapshot) -> View:
+    rollout = v.spec.rollout
+    runs = v.status.analysis
+    for stage, metrics in ((analysis.PRE, rollout.pre_promotion), (analysis.POST, rollout.post_promotion)):
+        measurements = [m for m in snapshot.measurements if m.stage == stage]
+        mine = analysis.record(tuple(run for run in runs if run.stage == stage), metrics, measurements)
+        runs = tuple(run for run in runs if run.stage != stage) + mine
+    ordered = tuple(sorted(runs, key=lambda run: run.stage, reverse=True))
+    return v.with_status(replace(v.status, analysis=ordered))
+
+
+def _dismiss_stale_verbs(v: View) -> tuple[View, tuple[Note, ...]]:
+    """Requests that cannot apply to what is there now are answered, once, so that they can never strike later."""
+    handled, notes = dict(v.status.handled_verbs), []
+    for annotation in names.VERBS:
+        verb, revision, value = names.verb_name(annotation), v.requested(annotation), v.verb_value(annotation)
+        if value is None:
+            handled.pop(verb, None)
+            continue
+        early = annotation == names.VERB_PROMOTE and revision is not None and revision == v.status.candidate
+        if revision is None or early:
+            continue
+        handled[verb] = value
+        notes.append(
+            Note("RequestIgnored", f"{verb} of revision {revision} does not apply in phase {v.status.phase}", warning=True)
+        )
+    return v.with_status(replace(v.status, handled_verbs=handled)), tuple(notes)
+
+
+def _finish_retirements(v: View) -> Status:
+    """Forget kept revisions whose time is over and whose pods have been told to go."""
+    retiring = tuple(
+        entry
+        for entry in v.status.retiring
+        if v.now < entry.scale_down_at or (v.facts.of(entry.revision).replicas > 0 and v.facts.of(entry.revision).deployed)
+    )
+    return replace(v.status, retiring=retiring)
+
+
+def _whole_status(v: View, why: Note, waiting_for: Blocked | None) -> dict[str, Any]:
+    serving = v.facts.of(live_target(v))
+    status = render_status(v.status)
+    status["observedGeneration"] = v.taskservice["metadata"].get("generation", 0)
+    status["step"] = why.message
+    status["replicas"] = serving.replicas
+    status["readyReplicas"] = serving.ready
+    if serving.revision:
+        selector = sorted(v.facts.owner.selector(serving.revision).items())
+        status["selector"] = ",".join(f"{key}={value}" for key, value in selector)
+    if waiting_for is not None:
+        note = waiting_for.note
+        status["blockedOn"] = {
+            "kind": waiting_for.kind,
+            "name": waiting_for.name,
+            "reason": note.reason,
+            "message": note.message,
+        }
+    return status
+
+
+def _news(snapshot: Snapshot, why: Note) -> tuple[Note, ...]:
+    """Troubles that no row of the table announces: told when the reason is new, not while it lasts."""
+    before = {c["type"]: c.get("reason") for c in (snapshot.taskservice.get("status") or {}).get("conditions") or ()}
+    told_by_rows = why.reason not in ("SourceMissing", "NameCollision", "InvalidSpec", "Unavailable", "Paused")
+    return () if told_by_rows or before.get("Ready") == why.reason else (why,)
+
+
+def _stage_of(v: View) -> tuple[str, tuple[Metric, ...], datetime | None, str, str | None]:
+    """Stage, metrics, start, Service and address of the analysis that the phase calls for."""
+    rollout, owner = v.status.rollout, v.facts.owner
+    if rollout is not None and v.status.phase is Phase.VERIFYING:
+        return analysis.PRE, v.spec.rollout.pre_promotion, rollout.verified_since, owner.preview, v.facts.preview_ip
+    if rollout is not None and v.status.phase is Phase.PROVING:
+        return analysis.POST, v.spec.rollout.post_promotion, rollout.switched_at, owner.name, v.facts.live_ip
+    return "", (), None, "", None
+
+
+def _due_measures(v: View) -> tuple[tuple[Measure, ...], datetime | None]:
+    """Measurements to take now, and when the next one falls due."""
+    stage, metrics, since, service, address = _stage_of(v)
+    if since is None or address is None:
+        return (), None
+    by_name = {metric.name: metric for metric in metrics}
+    due: list[Measure] = []
+    later: list[datetime] = []
+    for run in v.status.analysis:
+        metric = by_name.get(run.metric)
+        at = analysis.due_at(run, metric, since) if metric and run.stage == stage else None
+        if metric is None or at is None:
+            continue
+        if at > v.now:
+            later.append(at)
+        else:
+            due.append(Measure(metric, run.revision, stage, run.measured, service, address, v.spec.port))
+    return tuple(due), min(later, default=None)
+
+
+def _requeue_after(v: View, measure_at: datetime | None) -> float | None:
+    times = [measure_at] if measure_at else []
+    rollout, status = v.status.rollout, v.status
+    if rollout is not None and rollout.clocked_since is not None:
+        times.append(rollout.clocked_since + v.deadline() - timedelta(seconds=rollout.clock_spent_seconds))
+    if status.phase is Phase.VERIFYING and (due := v.approval_due()) is not None and due > v.now:
+        times.append(due)
+    times += [entry.scale_down_at for entry in status.retiring]
+    if status.floor is not None and status.floor.until is not None:
+        times.append(status.floor.until)
+    if status.phase in (Phase.PROMOTING, Phase.RETURNING):
+        times.append(v.now + timedelta(seconds=SWITCH_POLL_SECONDS))
+    if v.blocked is not None:
+        times.append(v.now + timedelta(seconds=MISSING_POLL_SECONDS))
+    return _seconds_until(times, v.now)
+
+
+def _seconds_until(times: Iterable[datetime], now: datetime) -> float | None:
+    earliest = min(times, default=None)
+    return None if earliest is None else max((earliest - now).total_seconds(), SWITCH_POLL_SECONDS)

@@ -1,0 +1,183 @@
+"""Blue/green on one page: the first row whose phase and predicate match decides; rows are tried until none matches.
+
+Roles: *active* is what live traffic goes to, *stable* what we return to, *candidate* what is being released.
+Abort and loss of the promoted side stand first and ask nothing of the candidate's health: a rollout that is
+given up must never wait for the thing that broke it.  ``docs/architecture.md`` draws its diagram from ``TABLE``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from taskservice_operator.api import names
+from taskservice_operator.api.status import Phase, Status
+from taskservice_operator.core import transitions as to
+from taskservice_operator.core.model import Note
+from taskservice_operator.core.view import SWITCHED, View
+
+BEFORE_SWITCH = frozenset({Phase.STAGING, Phase.VERIFYING, Phase.PRESCALING})
+AT_REST = frozenset({Phase.STABLE, Phase.FAILED})
+STEP_LIMIT = 12
+"""Rows in one decision.  The longest real chain is six; more would be a cycle, which tests exclude."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """In one of ``phases``, when ``when`` holds: ``enter`` makes the new status; ``reason`` names the change."""
+
+    phases: frozenset[Phase]
+    when: Callable[[View], bool]
+    next: Phase
+    enter: Callable[[View, str], tuple[Status, Note]]
+    reason: str
+
+
+def _abort_asked(v: View) -> bool:
+    return v.is_asked(names.VERB_ABORT, v.status.candidate)
+
+
+def _abort_asked_after_switch(v: View) -> bool:
+    return _abort_asked(v) and not v.is_first and not _is_rollback(v)
+
+
+def _is_rollback(v: View) -> bool:
+    return bool(v.status.rollout and v.status.rollout.rollback)
+
+
+def _promoted_side_is_dead(v: View) -> bool:
+    """Live traffic goes to a candidate without one ready pod, while the stable side could serve it."""
+    if v.is_first or _is_rollback(v) or v.facts.live_revision != v.status.candidate or v.full_size() == 0:
+        return False
+    return v.facts.of(v.status.candidate).ready == 0 and v.facts.of(v.status.stable).ready > 0
+
+
+def _post_failed(v: View) -> bool:
+    return v.post_verdict().state == "Fail"
+
+
+def _back_on_stable(v: View) -> bool:
+    return v.facts.routes_to(v.status.stable, at_least=0)
+
+
+def _reverted(v: View) -> bool:
+    return v.wanted_revision is not None and v.wanted_revision == v.status.active and not _is_rollback(v)
+
+
+def _superseded(v: View) -> bool:
+    return v.is_superseded()
+
+
+def _new_revision(v: View) -> bool:
+    return v.is_superseded() and not v.spec.paused
+
+
+def _live_again(v: View) -> bool:
+    return v.wanted_revision is not None and v.wanted_revision == v.status.active
+
+
+def _retry_asked(v: View) -> bool:
+    return v.is_asked(names.VERB_RETRY, v.failed_revision) and v.wanted_revision == v.failed_revision
+
+
+def _rollback_asked(v: View) -> bool:
+    return v.is_asked(names.VERB_ROLLBACK, v.status.active) and v.previous() is not None
+
+
+def _first_recovered(v: View) -> bool:
+    return (
+        v.is_first
+        and v.status.candidate is not None
+        and v.status.candidate == v.failed_revision
+        and v.is_available(v.status.candidate, v.full_size())
+    )
+
+
+def _deadline_passed(v: View) -> bool:
+    return not v.spec.paused and v.clock_spent() >= v.deadline()
+
+
+def _previewable(v: View) -> bool:
+    return v.is_available(v.status.candidate, v.staging_size())
+
+
+def _not_previewable(v: View) -> bool:
+    return not _previewable(v)
+
+
+def _pre_failed(v: View) -> bool:
+    return v.pre_verdict().state == "Fail"
+
+
+def _cleared(v: View) -> bool:
+    return not v.spec.paused and v.pre_verdict().state == "Pass" and v.is_approved()
+
+
+def _able_to_carry(v: View) -> bool:
+    return not v.spec.paused and v.is_available(v.status.candidate, v.full_size())
+
+
+def _lost_before_switch(v: View) -> bool:
+    moved = v.facts.live_revision == v.status.candidate
+    return not moved and not v.is_available(v.status.candidate, v.full_size())
+
+
+def _switched(v: View) -> bool:
+    return v.facts.routes_to(v.status.candidate, at_least=min(1, v.full_size()))
+
+
+def _proved_rollback(v: View) -> bool:
+    return _is_rollback(v)
+
+
+def _proved(v: View) -> bool:
+    return v.post_verdict().state == "Pass"
+
+
+def _in(*phases: Phase) -> frozenset[Phase]:
+    return frozenset(phases)
+
+
+P = Phase
+# fmt: off
+TABLE: tuple[Row, ...] = (
+    # giving up: first, and whatever the candidate's health
+    Row(BEFORE_SWITCH,                  _abort_asked,              P.FAILED,     to.abort,      "AbortRequested"),
+    Row(SWITCHED,                       _abort_asked_after_switch, P.RETURNING,  to.turn_back,  "AbortRequested"),
+    Row(SWITCHED,                       _promoted_side_is_dead,    P.RETURNING,  to.turn_back,  "PromotedUnavailable"),
+    Row(_in(P.PROVING),                 _post_failed,              P.RETURNING,  to.turn_back,  "PostPromotionAnalysisFailed"),
+    Row(_in(P.RETURNING),               _back_on_stable,           P.FAILED,     to.returned,   "ReturnedToStable"),
+    # the spec moved on
+    Row(BEFORE_SWITCH,                  _reverted,                 P.STABLE,     to.revert,     "Reverted"),
+    Row(BEFORE_SWITCH,                  _superseded,               P.STAGING,    to.supersede,  "Superseded"),
+    Row(_in(P.FAILED),                  _live_again,               P.STABLE,     to.revert,     "Reverted"),
+    Row(AT_REST,                        _new_revision,             P.STAGING,    to.stage,      "NewRevision"),
+    Row(_in(P.FAILED),                  _retry_asked,              P.STAGING,    to.retry,      "RetryRequested"),
+    Row(AT_REST,                        _rollback_asked,           P.STAGING,    to.roll_back,  "RollbackRequested"),
+    Row(_in(P.FAILED),                  _first_recovered,          P.PROMOTING,  to.promote,    "FirstRevisionRecovered"),
+    # the candidate's way to live traffic
+    Row(_in(P.STAGING),                 _previewable,              P.VERIFYING,  to.verify,     "CandidateAvailable"),
+    Row(_in(P.STAGING, P.PRESCALING),   _deadline_passed,          P.FAILED,     to.abort,      "ProgressDeadlineExceeded"),
+    Row(_in(P.VERIFYING),               _pre_failed,               P.FAILED,     to.abort,      "PrePromotionAnalysisFailed"),
+    Row(_in(P.VERIFYING),               _not_previewable,          P.STAGING,    to.fall_back,  "CandidateUnavailable"),
+    Row(_in(P.VERIFYING),               _cleared,                  P.PRESCALING, to.prescale,   "Approved"),
+    Row(_in(P.PRESCALING),              _able_to_carry,            P.PROMOTING,  to.promote,    "CandidateAtFullSize"),
+    Row(_in(P.PROMOTING),               _lost_before_switch,       P.PRESCALING, to.fall_back,  "CandidateUnavailable"),
+    Row(_in(P.PROMOTING),               _switched,                 P.PROVING,    to.prove,      "TrafficSwitched"),
+    Row(_in(P.PROVING),                 _proved_rollback,          P.FAILED,     to.rolled_back, "RolledBack"),
+    Row(_in(P.PROVING),                 _proved,                   P.STABLE,     to.complete,   "Promoted"),
+)
+# fmt: on
+
+
+def step(view: View) -> tuple[View, tuple[Note, ...]]:
+    """Apply rows until none matches.  Returns the view with the status reached, and a note for each row taken."""
+    notes: list[Note] = []
+    for _ in range(STEP_LIMIT):
+        row = next((row for row in TABLE if view.status.phase in row.phases and row.when(view)), None)
+        if row is None:
+            return view, tuple(notes)
+        status, note = row.enter(view, row.reason)
+        view = view.with_status(status)
+        notes.append(note)
+    raise RuntimeError(f"the rollout table does not come to rest: {[note.reason for note in notes]}")

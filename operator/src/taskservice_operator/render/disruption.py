@@ -1,0 +1,22 @@
+"""The PodDisruptionBudget of the live side: a node drain must not take more of it than a release would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from taskservice_operator.render.identity import Owner
+from taskservice_operator.render.record import Record
+
+
+def build_disruption_budget(owner: Owner, record: Record) -> dict[str, Any]:
+    """At most a quarter of the live revision's pods (rounded up by Kubernetes, so at least one) may be evicted."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": owner.metadata(owner.name),
+        "spec": {
+            "selector": {"matchLabels": owner.selector(record.revision)},
+            "maxUnavailable": "25%",
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        },
+    }

@@ -1,0 +1,27 @@
+"""The two Services: live (``<name>``) and preview (``<name>-preview``).  Which revision they select is core's to say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from taskservice_operator.api import names
+from taskservice_operator.api.spec import DEFAULT_PORT
+from taskservice_operator.render.identity import Owner
+from taskservice_operator.render.record import Record
+
+
+def build_service(owner: Owner, name: str, record: Record) -> dict[str, Any]:
+    """A ClusterIP Service that selects exactly the pods of ``record``'s revision, on its ports."""
+    port = record.template.get("port", DEFAULT_PORT)
+    metadata = owner.metadata(name)
+    metadata["labels"][names.LABEL_INSTANCE] = name
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata,
+        "spec": {
+            "type": "ClusterIP",
+            "selector": owner.selector(record.revision),
+            "ports": [{"name": "http", "port": port, "targetPort": "http", "protocol": "TCP"}],
+        },
+    }
