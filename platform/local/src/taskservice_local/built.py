@@ -19,9 +19,19 @@ from taskservice_local.parts import NEEDED_AFTERWARDS, NEEDED_FOR_A_NODE
 from taskservice_local.paths import ClusterPaths
 from taskservice_local.progress import say, step
 from taskservice_local.program_images import COREDNS_IMAGE, METRICS_SERVER_IMAGE, PAUSE_IMAGE, ProgramImage
+from taskservice_local.status import Report, build_report
 from taskservice_local.supervisor import Supervisor
 
 API_PORT = 6443
+COMPONENTS = [
+    "etcd",
+    "containerd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+]
 # Kubelet last in, first out: it would restart what we end.
 STOP_FIRST = ["kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager"]
 
@@ -59,6 +69,7 @@ class BuiltCluster:
 
     def up(self) -> None:
         """Bring the cluster up, or mend it. Raises LocalError with what to do."""
+        need_root()
         machine.install(machine.NEEDS, machine.Machine())
         builder.build(NEEDED_FOR_A_NODE)
         with self._alone():
@@ -73,6 +84,7 @@ class BuiltCluster:
 
     def down(self) -> None:
         """Remove the cluster; raises LocalError when something would not go. Does nothing where there is nothing."""
+        need_root()
         with self._alone():
             if self.exists():
                 with step("stopping pods and components"):
@@ -81,6 +93,13 @@ class BuiltCluster:
                 traces.remove(self.paths, self.label)
                 shutil.rmtree(self.paths.run, ignore_errors=True)
                 shutil.rmtree(self.paths.state)
+
+    def report(self) -> Report:
+        """Return the state of every component and of the node."""
+        if not (self.paths.state / "network.json").exists():
+            return Report(f"The cluster {self.paths.name} is not up.", healthy=False)
+        ready = self.kubectl.condition("Ready", "node", self.label)
+        return build_report(self.supervisor.states(), COMPONENTS, self.label, ready)
 
     def load(self, archive: Path) -> None:
         """Import an image archive into the cluster's containerd. Raises LocalError when it cannot."""
