@@ -1,0 +1,61 @@
+{{- define "app.labels" -}}
+app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/component: {{ .name }}
+app.kubernetes.io/part-of: taskservice
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
+{{- end }}
+
+{{- define "app.selector" -}}
+app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- end }}
+
+{{- define "app.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "app.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- define "app.pullSecrets" -}}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* host:port of the three members, comma-separated, as the replica set itself names them. */ -}}
+{{- define "app.mongoMembers" -}}
+{{- $domain := printf "mongo.%s.svc.%s:27017" .Release.Namespace .Values.clusterDomain -}}
+mongo-0.{{ $domain }},mongo-1.{{ $domain }},mongo-2.{{ $domain }}
+{{- end }}
+
+{{- define "app.mongoUrlSecret" -}}
+{{- if .Values.mongo.enabled }}taskservice-mongo{{ else }}{{ required "mongo.externalUrlSecret: name the Secret that holds TASKSERVICE_MONGO_URL, or set mongo.enabled=true" .Values.mongo.externalUrlSecret }}{{ end }}
+{{- end }}
+
+{{- define "app.redisUrlSecret" -}}
+{{- if .Values.redis.enabled }}taskservice-redis{{ else }}{{ .Values.redis.externalUrlSecret }}{{ end }}
+{{- end }}
+
+{{- define "app.rollout" -}}
+strategy: BlueGreen
+progressDeadlineSeconds: {{ .progressDeadlineSeconds }}
+blueGreen:
+  autoPromotion: {{ .autoPromotion }}
+  autoPromotionSeconds: {{ .autoPromotionSeconds }}
+  scaleDownDelaySeconds: {{ .scaleDownDelaySeconds }}
+{{- end }}
