@@ -1,0 +1,56 @@
+# One command per intention.  Everything a target needs it installs itself, outside the checkout.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+export PYTHONPATH := operator/src:service/src:platform/local/src:tests/support
+export PYTHONSAFEPATH := 1
+PYTHON ?= python3
+LOCAL = $(PYTHON) -m taskservice_local
+# Evaluated on first use only: `make cluster` must not wait for a development environment.
+VENV = $(eval VENV := $$(shell $(PYTHON) ci/scripts/environment.py))$(or $(VENV),$(error the development environment could not be made))
+IN = PATH="$(VENV)/bin:$$PATH"
+
+.PHONY: help demo test lint format unit simulation integration e2e bench cluster cluster-down cluster-status doctor gen lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+demo: cluster  ## the main job: a cluster, the sample, releases under load, a report
+	@$(IN) python -m taskservice_local demo
+
+test:  ## lint and every layer of tests; a table at the end
+	@$(IN) python ci/scripts/layers.py
+
+lint:  ## format, lint, types, import contracts, drift of generated files, links
+	@$(IN) python ci/scripts/layers.py lint
+
+unit simulation charts integration lifecycle e2e:  ## one layer of tests
+	@$(IN) python ci/scripts/layers.py $@
+
+format:  ## rewrite the code to the house format
+	@$(IN) ruff format . && $(IN) ruff check --fix-only -q .
+
+gen:  ## write all generated files anew
+	@$(IN) python -m taskservice_operator.api.crd --write
+	@$(IN) python ci/checks/diagram.py --write
+
+lock:  ## resolve requirements/*.in to locked files with hashes
+	@$(IN) ci/scripts/lock.sh
+
+bench:  ## benchmarks: ratios against a floor measured in the same run
+	@$(IN) python -m testkit.bench
+
+cluster:  ## a Kubernetes cluster on this machine (CLUSTER=current|kind|built)
+	@$(LOCAL) up
+
+cluster-down:  ## end the cluster; nothing is left
+	@$(LOCAL) down
+
+cluster-status:  ## what runs, what died and why
+	@$(LOCAL) status
+
+doctor:  ## what this machine lacks, and the command that adds it
+	@$(LOCAL) doctor
+
+clean:  ## remove build outputs of this checkout (caches elsewhere stay)
+	@rm -rf build

@@ -1,0 +1,79 @@
+"""Make the developers' virtual environment, once per lock file, outside the checkout; print its path.
+
+    python3 ci/scripts/environment.py            prints the path of the environment for requirements/dev.txt
+
+Standard library only.  Packages are installed by hash.  A half-made environment is never used: it is built aside
+and renamed into place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCK = ROOT / "requirements" / "dev.txt"
+MINIMUM = (3, 11)
+
+
+def cache_root() -> Path:
+    """``$TASKSERVICE_CACHE``, else ``$XDG_CACHE_HOME/taskservice``, else ``~/.cache/taskservice``."""
+    given = os.environ.get("TASKSERVICE_CACHE")
+    if given:
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "taskservice"
+
+
+def environment() -> Path:
+    """The environment's folder, made if absent.  Raises :class:`subprocess.CalledProcessError` if that fails."""
+    key = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()[:12]
+    place = cache_root() / "venv" / f"dev-{key}"
+    if (place / ".complete").exists():
+        return place
+    # Scripts in an environment name its path, so it is built in place; only the mark at the end makes it count.
+    say(f"making the development environment ({sum(1 for line in LOCK.open() if '==' in line)} packages)")
+    started = time.monotonic()
+    shutil.rmtree(place, ignore_errors=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    ensure_venv_module()
+    run([sys.executable, "-m", "venv", str(place)])
+    pip = [str(place / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)])
+    (place / ".complete").write_text("")
+    say(f"development environment ready after {time.monotonic() - started:.0f} s")
+    return place
+
+
+def ensure_venv_module() -> None:
+    """Debian splits ``venv`` into a package of its own: install it where we may, or say how."""
+    probe = subprocess.run([sys.executable, "-c", "import venv, ensurepip"], capture_output=True, check=False)
+    if probe.returncode == 0:
+        return
+    package = f"python3.{sys.version_info.minor}-venv"
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise SystemExit(f"python's venv module is missing: install it (Debian: apt-get install {package})")
+    say(f"installing the Debian package {package}")
+    run(["apt-get", "update", "-qq"])
+    run(["apt-get", "install", "-y", "-qq", package])
+
+
+def run(command: list[str]) -> None:
+    subprocess.run(command, check=True, stdout=sys.stderr)
+
+
+def say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    if sys.version_info < MINIMUM:
+        raise SystemExit(f"Python {MINIMUM[0]}.{MINIMUM[1]} or later is needed; this is {sys.version.split()[0]}")
+    try:
+        print(environment())
+    except subprocess.CalledProcessError as problem:
+        raise SystemExit(f"the development environment could not be made: {problem}") from None
