@@ -1,4 +1,7 @@
-"""Images made of one static program, written as a docker-archive without any tool: the same bytes every time."""
+"""Images of one layer (a program, or a root file system), written as a docker-archive without any tool.
+
+The same content gives the same bytes every time.
+"""
 
 from __future__ import annotations
 
@@ -7,33 +10,52 @@ import io
 import json
 import tarfile
 from pathlib import Path
+from typing import BinaryIO
+
+
+EPOCH = "1970-01-01T00:00:00Z"
 
 
 def write_program_image(binary: Path, reference: str, architecture: str, user: str, archive: Path) -> None:
     """Write an image that holds nothing but `binary` and starts it; `archive` appears as a whole."""
-    layer = _tar({binary.name: (binary.read_bytes(), 0o755)})
-    diff = "sha256:" + hashlib.sha256(layer).hexdigest()
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        _add(tar, binary.name, binary.read_bytes(), 0o755)
+    settings = {"Entrypoint": [f"/{binary.name}"], "User": user, "WorkingDir": "/"}
+    _write(layer, [reference], architecture, settings, archive)
+
+
+def write_rootfs_image(rootfs: Path, references: list[str], architecture: str, archive: Path) -> None:
+    """Write an image whose only layer is the tar file `rootfs`; `archive` appears as a whole."""
+    with rootfs.open("rb") as layer:
+        _write(layer, references, architecture, {"Cmd": ["/bin/sh"], "WorkingDir": "/"}, archive)
+
+
+def _write(
+    layer: BinaryIO, references: list[str], architecture: str, settings: dict[str, object], archive: Path
+) -> None:
+    layer.seek(0)
+    diff = "sha256:" + hashlib.file_digest(layer, "sha256").hexdigest()
     config = {
         "architecture": architecture,
         "os": "linux",
-        "created": "1970-01-01T00:00:00Z",
-        "config": {"Entrypoint": [f"/{binary.name}"], "User": user, "WorkingDir": "/"},
+        "created": EPOCH,
+        "config": settings,
         "rootfs": {"type": "layers", "diff_ids": [diff]},
-        "history": [{"created": "1970-01-01T00:00:00Z", "created_by": binary.name}],
+        "history": [{"created": EPOCH, "created_by": "taskservice-local"}],
     }
     encoded = json.dumps(config).encode()
     name = hashlib.sha256(encoded).hexdigest() + ".json"
-    manifest = [{"Config": name, "RepoTags": [reference], "Layers": ["layer.tar"]}]
-    whole = _tar(
-        {
-            name: (encoded, 0o644),
-            "layer.tar": (layer, 0o644),
-            "manifest.json": (json.dumps(manifest).encode(), 0o644),
-        }
-    )
+    manifest = [{"Config": name, "RepoTags": references, "Layers": ["layer.tar"]}]
     archive.parent.mkdir(parents=True, exist_ok=True)
     partial = archive.with_name(f".{archive.name}.partial")
-    partial.write_bytes(whole)
+    with tarfile.open(partial, "w", format=tarfile.USTAR_FORMAT) as tar:
+        _add(tar, name, encoded, 0o644)
+        _add(tar, "manifest.json", json.dumps(manifest).encode(), 0o644)
+        entry = tarfile.TarInfo("layer.tar")
+        entry.mode, entry.size = 0o644, layer.seek(0, io.SEEK_END)
+        layer.seek(0)
+        tar.addfile(entry, layer)
     partial.replace(archive)
 
 
@@ -45,11 +67,7 @@ def references_in(archive: Path) -> list[str]:
         return [tag for entry in json.load(manifest) for tag in entry["RepoTags"] or []]
 
 
-def _tar(files: dict[str, tuple[bytes, int]]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for name, (content, mode) in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(content), mode
-            tar.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
+def _add(tar: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(content), mode
+    tar.addfile(entry, io.BytesIO(content))

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from taskservice_local import builder, catalogue, doctor, images
+from taskservice_local import builder, doctor, image_catalogue
 from taskservice_local.chooser import KINDS, Cluster, choose, record_kind, recorded_kind
 from taskservice_local.errors import LocalError
 from taskservice_local.machine import Machine
@@ -34,9 +34,10 @@ def build_parser() -> argparse.ArgumentParser:
     path = verbs.add_parser("path", help="print the path of a program, building it if absent")
     path.add_argument("program")
     image = verbs.add_parser("image", help="build an image and print its reference")
-    image.add_argument("name", choices=catalogue.names())
+    image.add_argument("name", choices=image_catalogue.names())
+    image.add_argument("--build-arg", action="append", default=[], metavar="KEY=VALUE", help="as for buildah; repeatable")
     load = verbs.add_parser("load-image", help="import an image, or an archive, into the cluster")
-    load.add_argument("image", help=f"an archive's path, or one of {', '.join(catalogue.names())}")
+    load.add_argument("image", help=f"an archive's path, or one of {', '.join(image_catalogue.names())}")
     return parser
 
 
@@ -75,7 +76,8 @@ def _run(options: argparse.Namespace) -> int:
     elif verb == "path":
         print(builder.ensure_binary(options.program))
     elif verb == "image":
-        print(catalogue.ensure(options.name).reference)
+        build_args = dict(word.split("=", 1) for word in options.build_arg if "=" in word)
+        print(image_catalogue.ensure(options.name, build_args).reference)
     elif verb == "load-image":
         _load(options.image)
     return 0
@@ -130,12 +132,12 @@ def _load(image: str) -> None:
     kind = recorded_kind(paths)
     if kind is None:
         raise LocalError(f"There is no cluster {paths.name} to load into; run `python -m taskservice_local up` first.")
-    if image in catalogue.names():
-        built: images.Image = catalogue.ensure(image)
+    if image in image_catalogue.names():
+        built = image_catalogue.ensure(image)
         KINDS[kind](paths).load(built.archive)
         print(built.reference)
         return
     archive = Path(image)
     if not archive.is_file():
-        raise LocalError(f"{image} is neither an archive nor one of {', '.join(catalogue.names())}.")
+        raise LocalError(f"{image} is neither an archive nor one of {', '.join(image_catalogue.names())}.")
     KINDS[kind](paths).load(archive.absolute())

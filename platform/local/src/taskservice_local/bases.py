@@ -1,0 +1,85 @@
+"""Base images made from Debian packages by mmdebstrap, for machines that reach no image registry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from taskservice_local import machine
+from taskservice_local.archives import write_rootfs_image
+from taskservice_local.commands import run
+from taskservice_local.locks import only_one
+from taskservice_local.parts import target
+from taskservice_local.paths import cache_root
+from taskservice_local.progress import step
+
+SUITE = "bookworm"
+# Nobody reads manuals in a container.
+EXCLUDED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
+
+
+@dataclass(frozen=True)
+class Base:
+    """A minimal Debian with some packages, under a name."""
+
+    name: str
+    repository: str
+    tag: str
+    packages: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return hashlib.sha256(json.dumps([SUITE, EXCLUDED, self.packages, target()]).encode()).hexdigest()[:12]
+
+    @property
+    def reference(self) -> str:
+        return f"{self.repository}:{self.tag}-{self.key}"
+
+    @property
+    def archive(self) -> Path:
+        return cache_root() / "images" / self.name / f"{self.key}.tar"
+
+    def ensure(self) -> Path:
+        """Return the base's archive, making it the first time. Raises LocalError when mmdebstrap fails."""
+        if self.archive.exists():
+            return self.archive
+        machine.install(machine.IMAGE_NEEDS, machine.Machine())
+        with only_one(cache_root() / "locks" / f"base-{self.name}.lock", f"making {self.name}"):
+            if not self.archive.exists():
+                self._make()
+        return self.archive
+
+    def _make(self) -> None:
+        self.archive.parent.mkdir(parents=True, exist_ok=True)
+        rootfs = self.archive.with_name(f".rootfs-{os.getpid()}.tar")
+        options = [f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED]
+        command: list[str | Path] = [
+            "mmdebstrap",
+            "--quiet",
+            "--variant=minbase",
+            f"--include={','.join(self.packages)}",
+            *options,
+            SUITE,
+            rootfs,
+        ]
+        try:
+            with step(f"making the base image {self.repository}:{self.tag} (Debian {SUITE})"):
+                run(command, env={"SOURCE_DATE_EPOCH": "0"})
+                references = [f"{self.repository}:{self.tag}", self.reference]
+                write_rootfs_image(rootfs, references, target().partition("-")[2], self.archive)
+        finally:
+            rootfs.unlink(missing_ok=True)
+
+
+PYTHON_BASE = Base(
+    "python-base",
+    "docker.io/local/python",
+    "3.11",
+    ("ca-certificates", "python3", "python3-pip", "python3-venv"),
+)
+MONGOD_BASE = Base("mongod-base", "docker.io/local/mongod-base", "12", ("ca-certificates", "libcurl4", "libssl3"))
+REDIS_BASE = Base("redis-base", "docker.io/local/redis-base", "7.0", ("ca-certificates", "redis-server"))
+BASES = (PYTHON_BASE, MONGOD_BASE, REDIS_BASE)

