@@ -1,0 +1,47 @@
+"""/metrics, /livez and /readyz on one port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+Check = Callable[[], str | None]
+"""None when all is well, else a sentence."""
+
+
+class Probes:
+    """A small HTTP server.  ``port`` is the real one once started, also when 0 was asked for."""
+
+    def __init__(self, registry: CollectorRegistry, *, alive: Check, ready: Check) -> None:
+        self._registry = registry
+        self._alive = alive
+        self._ready = ready
+        self._runner: web.AppRunner | None = None
+        self.port = 0
+
+    async def start(self, port: int, host: str | None = None) -> None:
+        """Listen.  Raises OSError when the port is taken."""
+        app = web.Application()
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/livez", lambda _: _answer(self._alive))
+        app.router.add_get("/readyz", lambda _: _answer(self._ready))
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def _answer(check: Check) -> web.Response:
+    problem = check()
+    return web.Response(text=problem or "ok", status=503 if problem else 200)

@@ -1,0 +1,173 @@
+"""One pass over one TaskService, in two stages.
+
+A glance first: what the watches have shown is decided upon, and when nothing would change, that was the pass, at
+no request.  Only otherwise a look: everything is read anew from the API server, decided upon again, and carried
+out in the plan's order.  So an idle TaskService is cheap, and nothing is ever done on outdated knowledge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from taskservice_operator.cluster.errors import Collision, Conflict, Forbidden, Invalid
+from taskservice_operator.cluster.port import ClusterPort, Incomplete, Manifest, Ref
+from taskservice_operator.core.model import Action, Measurement, Note, Plan, Snapshot, WriteStatus
+from taskservice_operator.loop.measuring import Measuring
+from taskservice_operator.loop.queue import TokenBucket
+from taskservice_operator.loop.refusal import Memory
+from taskservice_operator.metrics import Metrics
+
+Decide = Callable[[Snapshot, datetime], Plan]
+
+ATTEMPTS = 6
+"""Looks per pass: each foreign or refused object found on the way costs one more."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a pass ended: ``idle``, ``changed``, ``refused`` or ``gone``; ``requeue_after`` in seconds."""
+
+    result: str
+    requeue_after: float | None = None
+
+
+class _Refused(Exception):
+    def __init__(self, action: Action, message: str) -> None:
+        super().__init__(message)
+        self.action = action
+        self.message = message
+
+
+class Reconciler:
+    """Makes passes.  Never two at once for one key: the queue sees to that."""
+
+    def __init__(
+        self,
+        cluster: ClusterPort,
+        decide: Decide,
+        measuring: Measuring,
+        metrics: Metrics,
+        *,
+        bucket: TokenBucket,
+        now: Callable[[], datetime],
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        self._cluster = cluster
+        self._decide = decide
+        self._measuring = measuring
+        self._metrics = metrics
+        self._bucket = bucket
+        self._now = now
+        self._clock = clock or (lambda: asyncio.get_running_loop().time())
+        self._memories: dict[Ref, Memory] = {}
+
+    async def reconcile(self, ref: Ref) -> Outcome:
+        """Make one pass.  Raises a ClusterError when it should be repeated later, and whatever decide raises."""
+        memory = self._memories.setdefault(ref, Memory())
+        try:
+            snapshot = await self._cluster.observe(ref, live=False, foreign=memory.foreign)
+        except Incomplete:
+            pass
+        else:
+            if _is_going(snapshot):
+                return self._gone(ref)
+            plan, offered = self._plan(snapshot, memory)
+            if self._is_idle(plan, snapshot) and not memory.is_due(self._clock()):
+                self._finish(ref, snapshot, plan, offered)
+                return self._outcome("idle", plan, memory)
+        await self._bucket.take()
+        return await self._look_and_act(ref, memory)
+
+    async def _look_and_act(self, ref: Ref, memory: Memory) -> Outcome:
+        for _ in range(ATTEMPTS):
+            snapshot = await self._cluster.observe(ref, live=True, foreign=memory.foreign)
+            if _is_going(snapshot):
+                return self._gone(ref)
+            memory.occupied(snapshot.foreign, self._clock())
+            plan, offered = self._plan(snapshot, memory)
+            try:
+                await self._carry_out(ref, snapshot.taskservice, plan)
+            except Collision as collision:
+                memory.occupied(memory.foreign | {collision.key}, self._clock())
+            except _Refused as refused:
+                log.warning("object_refused", extra={**_fields(ref), "error": refused.message})
+                memory.refuse(refused.action, refused.message, self._clock())
+            else:
+                self._finish(ref, snapshot, plan, offered)
+                return self._outcome("refused" if memory.refused or memory.foreign else "changed", plan, memory)
+        raise Conflict(f"{ATTEMPTS} looks in a row found yet another foreign or refused object")
+
+    def _plan(self, snapshot: Snapshot, memory: Memory) -> tuple[Plan, tuple[Measurement, ...]]:
+        offered = self._measuring.results(snapshot.taskservice["metadata"]["uid"])
+        wall = self._now()
+        plan = self._decide(replace(snapshot, measurements=offered), wall)
+        return memory.restrain(plan, snapshot.taskservice, self._clock(), wall), offered
+
+    def _is_idle(self, plan: Plan, snapshot: Snapshot) -> bool:
+        # Measures do not count: starting one asks nothing of the API server, and each starts only once.
+        return replace(plan, measures=()).is_empty(snapshot.taskservice.get("status"))
+
+    async def _carry_out(self, ref: Ref, taskservice: Manifest, plan: Plan) -> None:
+        """Act in the plan's order, stopping at the first failure: every prefix is safe."""
+        events = plan.events
+        for action in plan.actions:
+            if isinstance(action, WriteStatus):
+                taskservice = await self._record(ref, taskservice, plan, events)
+                events = ()
+                continue
+            try:
+                await self._cluster.carry_out(ref, action)
+            except (Invalid, Forbidden) as error:
+                raise _Refused(action, error.message) from error
+        await self._record(ref, taskservice, plan, events)
+
+    async def _record(self, ref: Ref, taskservice: Manifest, plan: Plan, events: tuple[Note, ...]) -> Manifest:
+        """Write the status if it differs, and only then tell of it: a change that is not on record may repeat."""
+        observed = taskservice.get("status") or {}
+        if dict(observed) != dict(plan.status):
+            taskservice = await self._cluster.write_status(ref, plan.status, taskservice)
+        for note in events:
+            self._metrics.transitions.labels(note.reason).inc()
+            revisions: dict[str, Any] = dict(plan.status.get("revisions") or {})
+            log.log(
+                logging.WARNING if note.warning else logging.INFO,
+                "taskservice_changed",
+                extra={
+                    **_fields(ref),
+                    "reason": note.reason,
+                    "detail": note.message,
+                    "revision": revisions.get("candidate") or revisions.get("active"),
+                },
+            )
+            await self._cluster.emit_event(taskservice, note)
+        return taskservice
+
+    def _finish(self, ref: Ref, snapshot: Snapshot, plan: Plan, offered: tuple[Measurement, ...]) -> None:
+        uid = snapshot.taskservice["metadata"]["uid"]
+        self._measuring.settle(uid, offered)
+        self._measuring.start(ref, uid, plan.measures)
+
+    def _outcome(self, result: str, plan: Plan, memory: Memory) -> Outcome:
+        moments = [seconds for seconds in (plan.requeue_after, memory.next_look(self._clock())) if seconds is not None]
+        return Outcome(result, min(moments, default=None))
+
+    def _gone(self, ref: Ref) -> Outcome:
+        self._memories.pop(ref, None)
+        self._measuring.forget(ref)
+        return Outcome("gone")
+
+
+def _is_going(snapshot: Snapshot | None) -> bool:
+    # A TaskService on its way out is left to the garbage collector: healing its objects would fight with it.
+    return snapshot is None or bool(snapshot.taskservice["metadata"].get("deletionTimestamp"))
+
+
+def _fields(ref: Ref) -> dict[str, str]:
+    return {"taskservice": ref.name, "namespace": ref.namespace}
