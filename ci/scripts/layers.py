@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ElementTree  # noqa: S405 — we read only what our own pytest wrote
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,7 +70,7 @@ LAYERS = (
     Layer("simulation", "the engine against a played cluster: model check, golden rollouts",
           paths=("tests/simulation", "tests/golden")),
     Layer("charts", "rendered by Helm", paths=("tests/charts",)),
-    Layer("integration", "real mongod x3, Redis, kube-apiserver + etcd", paths=("tests/integration",), hindrance=no_root),
+    Layer("integration", "real mongod x3, Redis, API server + etcd", paths=("tests/integration",), hindrance=no_root),
     Layer("lifecycle", "a cluster of its own: up, down, up, killed", paths=("tests/e2e_local",), hindrance=no_root),
     Layer("e2e", "the whole on the local cluster, under load", paths=("tests/e2e",), hindrance=no_root),
 )  # fmt: skip

@@ -101,6 +101,7 @@ class Load:
 
     def _register(self, email: str) -> Account:
         body = {"email": email, "password": PASSWORD}
+        problem = "never tried"
         for attempt in range(20):
             try:
                 _, status, answer, _ = _exchange(None, self.auth, "POST", "/v1/auth/register", body, "")

@@ -1,4 +1,4 @@
-"""What the demonstration and the end-to-end tests stand on: images in the cluster, charts installed, the sample ready."""
+"""What the demonstration and the end-to-end tests stand on: images loaded, charts installed, the sample ready."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ class Stage:
     def helm(self, *words: str, timeout: float = 300) -> str:
         """Run Helm against the cluster.  Raises CommandFailed."""
         # Helm keeps repositories and caches in the home folder; ours has none of the user's.
-        home = {name: str(self.paths.state / "helm") for name in ("HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME")}
+        home = {
+            name: str(self.paths.state / "helm") for name in ("HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME")
+        }
         program = builder.ensure_binary("helm")
         return run([program, "--kubeconfig", self.kubeconfig, *words], env=home, timeout=timeout)
 
@@ -104,8 +106,8 @@ def install_operator(stage: Stage) -> None:
         )  # fmt: skip
 
 
-def install_sample(stage: Stage, namespace: str, values: dict[str, Any]) -> None:
-    """Install or upgrade the sample application and wait until both its TaskServices are Ready."""
+def install_sample(stage: Stage, namespace: str, values: dict[str, Any], *, wait: bool = True) -> None:
+    """Install or upgrade the sample application; with ``wait`` until both its TaskServices are Ready."""
     with step(f"the sample application in namespace {namespace}"):
         make_namespace(stage, namespace)
         every = {"image": stage.images["service"], **values}
@@ -114,7 +116,7 @@ def install_sample(stage: Stage, namespace: str, values: dict[str, Any]) -> None
             "--namespace", namespace, "--values", _values_file(stage, namespace, every),
             timeout=400,
         )  # fmt: skip
-        for name in ("auth", "tasks"):
+        for name in ("auth", "tasks") if wait else ():
             wait_ready(stage, namespace, name, 240)
 
 
@@ -136,9 +138,8 @@ def wait_ready(stage: Stage, namespace: str, name: str, seconds: float) -> dict[
         return wait_for(f"TaskService {namespace}/{name}", ready, seconds, every=0.3)
     except LocalError:
         status = stage.taskservice(namespace, name).get("status") or {}
-        raise LocalError(
-            f"TaskService {namespace}/{name} is not Ready after {seconds:.0f} s: {status.get('step', 'no status at all')}"
-        ) from None
+        waiting = status.get("step", "it has no status at all")
+        raise LocalError(f"TaskService {namespace}/{name} is not Ready after {seconds:.0f} s: {waiting}") from None
 
 
 def is_ready(taskservice: dict[str, Any]) -> bool:
