@@ -82,9 +82,7 @@ def works(members: list[str], password: str) -> bool:
 
 
 def replica_set(members: list[str], credentials: dict[str, Any]) -> MongoClient[dict[str, Any]]:
-    return MongoClient(
-        host=members, replicaSet="rs0", serverSelectionTimeoutMS=5000, timeoutMS=15_000, **credentials
-    )
+    return MongoClient(host=members, replicaSet="rs0", serverSelectionTimeoutMS=5000, timeoutMS=15_000, **credentials)
 
 
 def direct(member: str, credentials: dict[str, Any]) -> MongoClient[dict[str, Any]]:

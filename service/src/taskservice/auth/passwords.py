@@ -1,6 +1,7 @@
 """Argon2id, off the event loop and bounded: hashing takes tens of milliseconds and megabytes each."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from pwdlib import PasswordHash
@@ -8,6 +9,8 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from taskservice.auth.errors import Overloaded
 from taskservice.kit.settings import AuthSettings
+
+T = TypeVar("T")
 
 
 class Passwords(Protocol):
@@ -31,22 +34,25 @@ class Argon2Passwords:
             ]
         )
         self._limiter = CapacityLimiter(settings.password_workers)
-        self._queue = settings.password_queue
+        self._capacity = settings.password_workers + settings.password_queue
+        self._inside = 0
         # Checked instead of a real hash when the user is unknown, so that both answers take the same time.
         self._dummy = self._hasher.hash("an account that does not exist")
 
     async def hash(self, password: str) -> str:
-        self._admit()
-        return await to_thread.run_sync(self._hasher.hash, password, limiter=self._limiter)
+        return await self._bounded(lambda: self._hasher.hash(password))
 
     async def verify(self, password: str, hashed: str | None) -> bool:
         """False for a wrong password; a hash of None (no such user) costs the same and is False."""
-        self._admit()
-        right = await to_thread.run_sync(
-            self._hasher.verify, password, hashed or self._dummy, limiter=self._limiter
-        )
+        right = await self._bounded(lambda: self._hasher.verify(password, hashed or self._dummy))
         return right and hashed is not None
 
-    def _admit(self) -> None:
-        if self._limiter.statistics().tasks_waiting >= self._queue:
+    async def _bounded(self, work: Callable[[], T]) -> T:
+        # Counted here: the limiter counts a caller as waiting only once it has been scheduled.
+        if self._inside >= self._capacity:
             raise Overloaded
+        self._inside += 1
+        try:
+            return await to_thread.run_sync(work, limiter=self._limiter)
+        finally:
+            self._inside -= 1

@@ -24,9 +24,17 @@ def _plain(text: str) -> str:
     return text
 
 
+def _encodable(secret: SecretStr) -> SecretStr:
+    try:
+        secret.get_secret_value().encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode") from None
+    return secret
+
+
 Email = Annotated[str, Field(max_length=320), AfterValidator(normalise_email)]
-NewPassword = Annotated[SecretStr, Field(min_length=8, max_length=256)]
-AnyPassword = Annotated[SecretStr, Field(min_length=1, max_length=256)]
+NewPassword = Annotated[SecretStr, Field(min_length=8, max_length=256), AfterValidator(_encodable)]
+AnyPassword = Annotated[SecretStr, Field(min_length=1, max_length=256), AfterValidator(_encodable)]
 DisplayName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_plain)
 ]

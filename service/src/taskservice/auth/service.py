@@ -38,9 +38,7 @@ class AuthService:
     async def login(self, request: Login) -> AccessToken:
         """Raises BadCredentials, Overloaded, Unavailable."""
         user = await self._users.by_email(request.email)
-        right = await self._passwords.verify(
-            request.password.get_secret_value(), user.password_hash if user else None
-        )
+        right = await self._passwords.verify(request.password.get_secret_value(), user.password_hash if user else None)
         if user is None or not right:
             raise BadCredentials
         token = self._issuer.issue(user.id, new_id(), self._now())

@@ -95,9 +95,7 @@ class Mongo:
         names: list[str] = []
         for collection, indexes in wanted.items():
             models = [IndexModel(list(i.keys), name=i.name, unique=i.unique) for i in indexes]
-            names += [
-                f"{collection}.{name}" for name in await self.collection(collection).create_indexes(models)
-            ]
+            names += [f"{collection}.{name}" for name in await self.collection(collection).create_indexes(models)]
         return names
 
     async def drop(self) -> None:

@@ -44,9 +44,7 @@ def install(app: FastAPI) -> None:
         phrase = HTTPStatus(error.status_code).phrase
         code = phrase.lower().replace(" ", "-")
         detail = error.detail if error.detail != phrase else None
-        return JSONResponse(
-            body(error.status_code, code, phrase, detail), error.status_code, error.headers, MEDIA_TYPE
-        )
+        return JSONResponse(body(error.status_code, code, phrase, detail), error.status_code, error.headers, MEDIA_TYPE)
 
     async def on_invalid(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class

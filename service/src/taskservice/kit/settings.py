@@ -108,7 +108,7 @@ S = TypeVar("S", bound=Settings)
 
 
 def load(kind: type[S]) -> S:
-    """Reads the environment. Raises SettingsError with every problem in one sentence."""
+    """Reads the environment. Raises SettingsError, whose text names each setting to change."""
     try:
         return kind()  # pyright: ignore[reportCallIssue] - filled from the environment
     except ValidationError as error:

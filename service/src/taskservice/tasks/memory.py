@@ -30,9 +30,7 @@ class MemoryTasks:
         )
         return sorted(matching, key=lambda task: task.id, reverse=True)[: query.limit]
 
-    async def update(
-        self, owner: str, task_id: str, changes: Mapping[str, Any], now: datetime
-    ) -> Task | None:
+    async def update(self, owner: str, task_id: str, changes: Mapping[str, Any], now: datetime) -> Task | None:
         task = self._by_id.get(task_id)
         if task is None or task.created_by != owner:
             return None

@@ -56,9 +56,7 @@ class TaskRepository(Protocol):
     async def get(self, task_id: str) -> Task | None: ...
     async def list(self, query: Query) -> list[Task]: ...
 
-    async def update(
-        self, owner: str, task_id: str, changes: Mapping[str, Any], now: datetime
-    ) -> Task | None:
+    async def update(self, owner: str, task_id: str, changes: Mapping[str, Any], now: datetime) -> Task | None:
         """Applies changes by field name, in one step with the version; None when the task is gone."""
         ...
 
@@ -93,9 +91,7 @@ class MongoTasks:
             conditions["_id"] = {"$lt": query.after}
         return self._tasks.find(conditions).sort("_id", DESCENDING).limit(query.limit)
 
-    async def update(
-        self, owner: str, task_id: str, changes: Mapping[str, Any], now: datetime
-    ) -> Task | None:
+    async def update(self, owner: str, task_id: str, changes: Mapping[str, Any], now: datetime) -> Task | None:
         async with translated():
             return _task(
                 await self._tasks.find_one_and_update(

@@ -45,9 +45,7 @@ class TaskService:
         self, caller: Principal, limit: int, status: Status | None = None, after: str | None = None
     ) -> bytes:
         """A TaskPage as JSON, from the cache when it is certain. Raises BadCursor."""
-        query = Query(
-            caller.user_id, limit, status.value if status else None, cursor.decode(after) if after else None
-        )
+        query = Query(caller.user_id, limit, status.value if status else None, cursor.decode(after) if after else None)
         key = f"{query.limit}:{query.status or ''}:{query.after or ''}"
         found = await self._cache.look_up(query.owner, key)
         if found.page is not None:

@@ -1,0 +1,43 @@
+"""Hashes are Argon2id, and an unknown user costs what a known one does."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from taskservice.auth.passwords import Argon2Passwords
+from taskservice.kit.settings import AuthSettings
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_hash_verifies_only_its_password(auth_settings: Callable[..., AuthSettings]) -> None:
+    passwords = Argon2Passwords(auth_settings())
+    hashed = await passwords.hash("correct horse")
+    assert hashed.startswith("$argon2id$")
+    assert hashed != await passwords.hash("correct horse")
+    assert await passwords.verify("correct horse", hashed)
+    assert not await passwords.verify("correct horsf", hashed)
+
+
+async def test_an_unknown_user_is_never_right(auth_settings: Callable[..., AuthSettings]) -> None:
+    passwords = Argon2Passwords(auth_settings())
+    assert not await passwords.verify("an account that does not exist", None)
+
+
+async def test_an_unknown_user_takes_as_long_as_a_known_one(
+    auth_settings: Callable[..., AuthSettings],
+) -> None:
+    passwords = Argon2Passwords(auth_settings(argon2_memory_kib=19456, argon2_time_cost=2))
+    hashed = await passwords.hash("x")
+
+    async def cost(stored: str | None) -> float:
+        best = float("inf")
+        for _ in range(5):
+            start = time.process_time()
+            await passwords.verify("y", stored)
+            best = min(best, time.process_time() - start)
+        return best
+
+    known, unknown = await cost(hashed), await cost(None)
+    assert 0.4 < unknown / known < 2.5
