@@ -57,9 +57,7 @@ class TaskServices:
     def scale(self, name: str, replicas: int | None = None) -> dict[str, Any]:
         """Read the scale subresource, or set its replicas first."""
         if replicas is not None:
-            self._api.patch_namespaced_custom_object_scale(
-                *self._where, name, {"spec": {"replicas": replicas}}
-            )
+            self._api.patch_namespaced_custom_object_scale(*self._where, name, {"spec": {"replicas": replicas}})
         return self._api.get_namespaced_custom_object_scale(*self._where, name)
 
     def delete(self, name: str) -> None:
@@ -68,9 +66,7 @@ class TaskServices:
     def _create(self, spec: dict[str, Any], name: str, **options: Any) -> dict[str, Any]:
         body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": name}, "spec": spec}
         try:
-            return self._api.create_namespaced_custom_object(
-                *self._where, body, field_validation="Strict", **options
-            )
+            return self._api.create_namespaced_custom_object(*self._where, body, field_validation="Strict", **options)
         except ApiException as error:
             raise Refused(json.loads(error.body)["message"]) from None
 

@@ -142,8 +142,7 @@ REFUSED: dict[str, tuple[Json, str]] = {
         "spec.config[1]: Duplicate value",
     ),
     "config and secret of one name": (
-        IMAGE
-        | {"config": [{"name": "a", "data": {}}], "secrets": [{"name": "a", "secretRef": {"name": "a"}}]},
+        IMAGE | {"config": [{"name": "a", "data": {}}], "secrets": [{"name": "a", "secretRef": {"name": "a"}}]},
         "have the same name: rename one of them",
     ),
     "one folder for two": (
@@ -171,8 +170,7 @@ REFUSED: dict[str, tuple[Json, str]] = {
         "spec.secrets[0].secretRef: Required value",
     ),
     "a variable with value and source": (
-        IMAGE
-        | {"env": [{"name": "A", "value": "1", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]},
+        IMAGE | {"env": [{"name": "A", "value": "1", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]},
         "both value and valueFrom",
     ),
     "a variable from nowhere": (
@@ -207,9 +205,7 @@ def test_bad_input_is_refused_with_a_sentence(taskservices, refusal, spec: Json,
         ("tasks.v1", "metadata.name must begin with a letter"),
     ],
 )
-def test_a_name_that_its_children_could_not_carry_is_refused(
-    taskservices, refusal, name: str, sentence: str
-) -> None:
+def test_a_name_that_its_children_could_not_carry_is_refused(taskservices, refusal, name: str, sentence: str) -> None:
     with pytest.raises(refusal, match=sentence):
         taskservices.admit(IMAGE, name)
 
@@ -251,9 +247,7 @@ def test_every_field_at_once_is_accepted_and_none_is_lost(taskservices) -> None:
 
 def test_the_lists_may_be_as_long_as_the_schema_says(taskservices) -> None:
     many = {"config": [{"name": f"c{n}", "data": {"A": "1"}, "mountPath": f"/etc/c{n}"} for n in range(20)]}
-    many["secrets"] = [
-        {"name": f"s{n}", "secretRef": {"name": "s"}, "mountPath": f"/etc/s{n}"} for n in range(20)
-    ]
+    many["secrets"] = [{"name": f"s{n}", "secretRef": {"name": "s"}, "mountPath": f"/etc/s{n}"} for n in range(20)]
     many["env"] = [{"name": f"E{n}", "value": "x"} for n in range(200)]
     assert len(taskservices.admit(IMAGE | many)["spec"]["env"]) == 200
 

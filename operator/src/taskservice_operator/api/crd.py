@@ -80,8 +80,7 @@ def resource() -> Schema:
     """The schema of a whole TaskService."""
     longest = names.MAX_NAME_LENGTH
     return record(
-        "A service: what it runs, how it scales, what configuration it gets, and how each change of it is "
-        "released.",
+        "A service: what it runs, how it scales, what configuration it gets, and how each change of it is released.",
         {
             "apiVersion": text("The version of this schema.", longest=None),
             "kind": text("TaskService.", longest=None),
@@ -111,9 +110,7 @@ def resource() -> Schema:
 def printer_columns() -> list[dict[str, Any]]:
     """What ``kubectl get`` shows; priority 1 only with ``-o wide``."""
 
-    def column(
-        name: str, path: str, description: str, kind: str = "string", priority: int = 0
-    ) -> dict[str, Any]:
+    def column(name: str, path: str, description: str, kind: str = "string", priority: int = 0) -> dict[str, Any]:
         built: dict[str, Any] = {"name": name, "type": kind, "jsonPath": path, "description": description}
         return built | ({"priority": priority} if priority else {})
 
@@ -138,9 +135,7 @@ def render_crd() -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m taskservice_operator.api.crd", description=__doc__)
-    parser.add_argument(
-        "--root", type=Path, default=Path.cwd(), help="the checkout; the current folder by default"
-    )
+    parser.add_argument("--root", type=Path, default=Path.cwd(), help="the checkout; the current folder by default")
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--write", action="store_true", help="regenerate the chart's file")
     action.add_argument("--check", action="store_true", help="fail when the chart's file is stale")
@@ -154,8 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"wrote {CHART_FILE}")
     elif not target.is_file() or target.read_text(encoding="utf-8") != render_crd():
         print(
-            f"{CHART_FILE} is stale: run `python -m taskservice_operator.api.crd --write` in the checkout's "
-            f"root",
+            f"{CHART_FILE} is stale: run `python -m taskservice_operator.api.crd --write` in the checkout's root",
             file=sys.stderr,
         )
         return 1

@@ -110,13 +110,9 @@ def mapping(description: str, values: Schema, *, most: int | None = 64) -> Schem
     return _built("object", description, additionalProperties=values, maxProperties=most)
 
 
-def anything(
-    description: str, properties: Properties | None = None, *, required: Iterable[str] = ()
-) -> Schema:
+def anything(description: str, properties: Properties | None = None, *, required: Iterable[str] = ()) -> Schema:
     """An object whose inside belongs to somebody else's schema; fields named here are still checked."""
-    schema = _built(
-        "object", description, properties=dict(properties or {}) or None, required=list(required) or None
-    )
+    schema = _built("object", description, properties=dict(properties or {}) or None, required=list(required) or None)
     return schema | {"x-kubernetes-preserve-unknown-fields": True}
 
 

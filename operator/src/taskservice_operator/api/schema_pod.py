@@ -114,9 +114,7 @@ def _env() -> Schema:
                             "A field of the pod itself.",
                             {
                                 "fieldPath": text("Path of the field, such as status.podIP.", shortest=1),
-                                "apiVersion": text(
-                                    "Version of the path's schema; v1 if left out.", longest=63
-                                ),
+                                "apiVersion": text("Version of the path's schema; v1 if left out.", longest=63),
                             },
                             required=["fieldPath"],
                         ),
@@ -125,9 +123,7 @@ def _env() -> Schema:
                             {
                                 "resource": text("Such as limits.memory.", shortest=1),
                                 "containerName": text("The container; this one if left out.", longest=63),
-                                "divisor": int_or_text(
-                                    "The unit of the value, such as 1Mi.", pattern=QUANTITY
-                                ),
+                                "divisor": int_or_text("The unit of the value, such as 1Mi.", pattern=QUANTITY),
                             },
                             required=["resource"],
                         ),
@@ -206,9 +202,7 @@ def _optional_object(kind: str) -> Schema:
 
 def _resources() -> Schema:
     def amounts(description: str) -> Schema:
-        return mapping(
-            description, int_or_text("An amount, such as 250m or 256Mi.", pattern=QUANTITY), most=16
-        )
+        return mapping(description, int_or_text("An amount, such as 250m or 256Mi.", pattern=QUANTITY), most=16)
 
     return record(
         "CPU and memory of the container, as in core/v1 Container.resources.",
@@ -232,9 +226,7 @@ def _probe(description: str, *, at_once: bool = False) -> Schema:
                 },
                 required=["port"],
             ),
-            "tcpSocket": record(
-                "Passes when a connection opens.", {"port": _probe_port()}, required=["port"]
-            ),
+            "tcpSocket": record("Passes when a connection opens.", {"port": _probe_port()}, required=["port"]),
             "exec": record(
                 "Passes when a command in the container exits with 0.",
                 {
@@ -254,9 +246,7 @@ def _probe(description: str, *, at_once: bool = False) -> Schema:
                 },
                 required=["port"],
             ),
-            "initialDelaySeconds": whole(
-                "Seconds after the start before the first probe.", most=LONGEST_DELAY
-            ),
+            "initialDelaySeconds": whole("Seconds after the start before the first probe.", most=LONGEST_DELAY),
             "periodSeconds": whole("Seconds between probes.", least=1, most=3600),
             "timeoutSeconds": whole("Seconds after which a probe has failed.", least=1, most=3600),
             "failureThreshold": whole("Failures in a row that count.", least=1),
@@ -279,6 +269,4 @@ def _probe(description: str, *, at_once: bool = False) -> Schema:
 
 
 def _probe_port() -> Schema:
-    return int_or_text(
-        "The port, by number or by name: `http`, or `management` if there is a managementPort."
-    )
+    return int_or_text("The port, by number or by name: `http`, or `management` if there is a managementPort.")

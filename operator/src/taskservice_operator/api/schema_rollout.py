@@ -54,8 +54,7 @@ def rollout() -> Schema:
                 default=30,
             ),
             "revisionHistoryLimit": whole(
-                "How many old revisions are kept to roll back to, with their configuration. They run no "
-                "pods.",
+                "How many old revisions are kept to roll back to, with their configuration. They run no pods.",
                 most=50,
                 default=10,
             ),
@@ -69,8 +68,7 @@ def _blue_green() -> Schema:
         "Settings of the BlueGreen strategy.",
         {
             "autoPromotion": flag(
-                "True switches by itself once everything passed. False waits for `kubectl taskservice "
-                "promote`.",
+                "True switches by itself once everything passed. False waits for `kubectl taskservice promote`.",
                 default=True,
             ),
             "autoPromotionSeconds": whole(
@@ -85,8 +83,7 @@ def _blue_green() -> Schema:
                 least=1,
             ),
             "scaleDownDelaySeconds": whole(
-                "Seconds for which the old revision stays up after the switch. Going back within them is "
-                "immediate.",
+                "Seconds for which the old revision stays up after the switch. Going back within them is immediate.",
                 most=LONGEST_DELAY,
                 default=300,
             ),
@@ -125,9 +122,7 @@ def _metric() -> Schema:
                         most=100,
                         default=5,
                     ),
-                    "timeoutSeconds": whole(
-                        "Seconds after which a request has failed.", least=1, most=30, default=2
-                    ),
+                    "timeoutSeconds": whole("Seconds after which a request has failed.", least=1, most=30, default=2),
                     "headers": mapping(
                         "Headers to send, such as Host. Not for credentials: they are readable here.",
                         text("The header's value.", longest=4096),
@@ -143,8 +138,7 @@ def _metric() -> Schema:
             "count": whole("How many measurements make the verdict.", least=1, default=1),
             "failureLimit": whole("How many measurements may fail.", default=0),
             "consecutiveErrorLimit": whole(
-                "How many measurements in a row may be impossible to make; they count as neither good nor "
-                "bad.",
+                "How many measurements in a row may be impossible to make; they count as neither good nor bad.",
                 default=4,
             ),
             "dryRun": flag("True measures and reports but never ends a rollout.", default=False),

@@ -35,8 +35,7 @@ def spec() -> Schema:
         pod_fields()
         | {
             "replicas": whole(
-                "How many pods the live revision runs. Used only without autoscaling. `kubectl scale` sets "
-                "this field.",
+                "How many pods the live revision runs. Used only without autoscaling. `kubectl scale` sets this field.",
                 most=MOST_REPLICAS,
                 default=2,
             ),
@@ -60,8 +59,7 @@ def spec() -> Schema:
                 field=".managementPort",
             ),
             rule(
-                "!has(self.config) || !has(self.secrets) || "
-                "self.config.all(c, self.secrets.all(s, s.name != c.name))",
+                "!has(self.config) || !has(self.secrets) || self.config.all(c, self.secrets.all(s, s.name != c.name))",
                 "an entry of config and an entry of secrets have the same name: rename one of them",
             ),
             rule(
@@ -80,9 +78,7 @@ def autoscaling() -> Schema:
         "number of replicas. Without any metric, CPU is held at 80 % of the request. "
         "A change of this block is a new revision, so a rollback brings the old bounds back.",
         {
-            "minReplicas": whole(
-                "The fewest pods the autoscaler may run.", least=1, most=MOST_REPLICAS, default=1
-            ),
+            "minReplicas": whole("The fewest pods the autoscaler may run.", least=1, most=MOST_REPLICAS, default=1),
             "maxReplicas": whole("The most pods the autoscaler may run.", least=1, most=MOST_REPLICAS),
             "targetCPUUtilizationPercentage": whole(
                 "Average CPU use to hold, in percent of the pods' CPU request; needs resources.requests.cpu.",
@@ -93,16 +89,14 @@ def autoscaling() -> Schema:
                 "unchanged. "
                 "The metric that asks for the most pods wins.",
                 anything(
-                    "One metric as in autoscaling/v2: its type, and under the field named after the type "
-                    "its settings.",
+                    "One metric as in autoscaling/v2: its type, and under the field named after the type its settings.",
                     {"type": text("Where the metric comes from.", allowed=METRIC_TYPES)},
                     required=["type"],
                 ),
                 most=10,
             ),
             "behavior": anything(
-                "How fast to scale, as in autoscaling/v2 (HorizontalPodAutoscaler.spec.behavior), passed on "
-                "unchanged.",
+                "How fast to scale, as in autoscaling/v2 (HorizontalPodAutoscaler.spec.behavior), passed on unchanged.",
                 {
                     "scaleUp": anything("Policies and stabilization window for scaling up."),
                     "scaleDown": anything("Policies and stabilization window for scaling down."),
@@ -130,14 +124,11 @@ def config() -> Schema:
             {
                 "name": _source_name(),
                 "data": mapping(
-                    "The values themselves, as in ConfigMap.data. Not for secrets: they belong in "
-                    "spec.secrets.",
+                    "The values themselves, as in ConfigMap.data. Not for secrets: they belong in spec.secrets.",
                     text("One value; numbers and booleans must be quoted.", longest=262144),
                     most=128,
                 ),
-                "configMapRef": _reference(
-                    "The ConfigMap in the same namespace whose data is copied.", "ConfigMap"
-                ),
+                "configMapRef": _reference("The ConfigMap in the same namespace whose data is copied.", "ConfigMap"),
                 "mountPath": _mount_path(),
             },
             required=["name"],
@@ -176,8 +167,7 @@ def secrets() -> Schema:
 
 def _source_name() -> Schema:
     return text(
-        "A short name, unique among config and secrets. It names the volume and appears in the copy's "
-        "labels.",
+        "A short name, unique among config and secrets. It names the volume and appears in the copy's labels.",
         longest=40,
         shortest=1,
         pattern=DNS_LABEL,
@@ -194,24 +184,20 @@ def _reference(description: str, kind: str) -> Schema:
 
 def _mount_path() -> Schema:
     return text(
-        "Folder in the container where every key becomes a file. Without it every key becomes an "
-        "environment variable.",
+        "Folder in the container where every key becomes a file. Without it every key becomes an environment variable.",
         longest=512,
         rules=[
             rule(
                 "self.startsWith('/') && !self.contains(':')",
                 "mountPath must be an absolute path without a colon: write it like /etc/myservice",
             ),
-            rule(
-                "self != '/tmp'", "mountPath /tmp is taken by the pod's scratch volume: choose another folder"
-            ),
+            rule("self != '/tmp'", "mountPath /tmp is taken by the pod's scratch volume: choose another folder"),
         ],
     )
 
 
 def _distinct_mount_paths() -> Schema:
     return rule(
-        "self.all(a, !has(a.mountPath) || self.exists_one(b, has(b.mountPath) && b.mountPath == "
-        "a.mountPath))",
+        "self.all(a, !has(a.mountPath) || self.exists_one(b, has(b.mountPath) && b.mountPath == a.mountPath))",
         "two entries have the same mountPath: change one of them",
     )

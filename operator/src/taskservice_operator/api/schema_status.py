@@ -46,9 +46,7 @@ def status() -> Schema:
             "colour": text("The active revision's colour, blue or green, alternating."),
             "replicas": _count("Pods of the active revision."),
             "readyReplicas": _count("Pods of the active revision that are ready."),
-            "selector": text(
-                "Label selector of the active revision's pods, for the scale subresource.", longest=4096
-            ),
+            "selector": text("Label selector of the active revision's pods, for the scale subresource.", longest=4096),
             "url": text("Where the service answers inside the cluster.", longest=2048),
             "rollout": _rollout(),
             "retiring": listing(
@@ -85,8 +83,7 @@ def status() -> Schema:
             "analysis": _analysis(),
             "history": _history(),
             "handledVerbs": mapping(
-                "The last request carried out of each kind (promote, abort, retry, rollback), as it was "
-                "annotated.",
+                "The last request carried out of each kind (promote, abort, retry, rollback), as it was annotated.",
                 text("The annotation's value.", longest=None),
                 most=None,
             ),
