@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import uuid
+from typing import Any
 
 import kopf
 
@@ -45,7 +46,7 @@ class Operator:
         self._api = api
         self._metrics = Metrics()
         self._cache = Cache()
-        self._listed = False
+        self._listed = asyncio.Event()
         identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
         self._leadership = Leadership(
             api,
@@ -76,7 +77,7 @@ class Operator:
         self._metrics.leader.set_function(lambda: float(self._is_leading()))
 
     async def run(self) -> None:
-        """Run until SIGTERM or SIGINT.  Raises LeaseLost, and whatever made a watch end."""
+        """Run until SIGTERM or SIGINT.  Raises whatever made a watch end; when the lease is lost, ends the process."""
         stop = asyncio.Event()
         await self._probes.start(self._settings.port)
         log.info("operator_started", extra={"version": __version__, "port": self._probes.port})
@@ -88,31 +89,35 @@ class Operator:
             parts.add(asyncio.create_task(self._leadership.hold(), name="lease"))
         _on_signals(stop)
         stopping = asyncio.create_task(stop.wait(), name="stopping")
-        done, _ = await asyncio.wait({stopping, *parts}, return_when=asyncio.FIRST_COMPLETED)
         try:
-            for part in done - {stopping}:
-                part.result()
-            if stopping not in done:
-                raise RuntimeError(f"{', '.join(part.get_name() for part in done)} ended unasked")
+            done, _ = await asyncio.wait({stopping, *parts}, return_when=asyncio.FIRST_COMPLETED)
+            _raise_failure(done - {stopping})
             log.info("operator_stopping")
             self._runner.stop()
-            await asyncio.wait({leading}, timeout=STOP_SECONDS if self._is_leading() else 0)
-            await self._leadership.release()
+            if self._is_leading():
+                await asyncio.wait({leading}, timeout=STOP_SECONDS)
+        except LeaseLost as error:
+            # Whoever has the lease now must not meet a single further write of ours: no clean-up, out.
+            log.error("lease_lost", extra={"error": error.message})
+            logging.shutdown()
+            os._exit(1)
         finally:
-            # The watches last: when kopf ends, it cancels every other task it finds.
             for part in (parts | {stopping}) - {watching}:
                 part.cancel()
+            await asyncio.wait((parts | {stopping}) - {watching}, timeout=STOP_SECONDS)
+            await self._leadership.release()
+            # The watches last: when kopf ends, it cancels every task that is younger than itself.
             unwatch.set()
-            await asyncio.wait({*parts, stopping}, timeout=STOP_SECONDS)
+            await asyncio.wait({watching}, timeout=STOP_SECONDS)
             watching.cancel()
             await self._probes.stop()
 
     async def _watch(self, stop: asyncio.Event, unwatch: asyncio.Event) -> None:
         """List everything once, then watch.  Followers too: a new leader starts with a warm cache."""
-        while not self._listed:
+        while not self._listed.is_set():
             try:
                 await self._cluster.relist()
-                self._listed = True
+                self._listed.set()
             except ClusterError as error:
                 # Most likely the CRDs or our permissions are not installed yet.
                 log.warning("first_list_failed", extra={"reason": type(error).__name__, "error": error.message})
@@ -132,8 +137,7 @@ class Operator:
     async def _lead(self) -> None:
         if self._settings.leader_election:
             await self._leadership.acquired.wait()
-        while not self._listed:
-            await asyncio.sleep(0.05)
+        await self._listed.wait()
         await self._runner.run()
 
     def _is_leading(self) -> bool:
@@ -145,7 +149,16 @@ class Operator:
         return "a change has waited for too long" if self._is_leading() and self._runner.is_stuck() else None
 
     def _not_ready(self) -> str | None:
-        return None if self._listed else "not everything was listed yet"
+        return None if self._listed.is_set() else "not everything was listed yet"
+
+
+def _raise_failure(ended: set[asyncio.Task[Any]]) -> None:
+    """Raise what made a part end that should have run for ever."""
+    for part in ended:
+        if not part.cancelled():
+            part.result()
+    if ended:
+        raise RuntimeError(f"{', '.join(part.get_name() for part in ended)} ended unasked")
 
 
 def _on_signals(stop: asyncio.Event) -> None:
@@ -157,11 +170,6 @@ async def _run(settings: Settings) -> int:
     api = await KubeApi.connect()
     try:
         await Operator(settings, api).run()
-    except LeaseLost as error:
-        # Whoever has the lease now must not meet a single further write of ours: no clean-up, out.
-        log.error("lease_lost", extra={"error": error.message})
-        logging.shutdown()
-        os._exit(1)
     except Exception:
         log.exception("operator_failed")
         return 1

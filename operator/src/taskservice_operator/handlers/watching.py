@@ -37,7 +37,7 @@ def build_settings() -> kopf.OperatorSettings:
     settings.networking.connect_timeout = 5
     settings.networking.error_backoffs = _Backoffs()
     # Regular reconnects spread the load over several API servers; stalls are found by inactivity_timeout.
-    settings.watching.server_timeout = random.uniform(300, 600)  # noqa: S311
+    settings.watching.server_timeout = random.randint(300, 600)  # noqa: S311 (whole seconds or a 400)
     settings.watching.client_timeout = settings.watching.server_timeout + 60
     settings.watching.connect_timeout = 5
     settings.watching.chunk_size = 500
