@@ -1,0 +1,95 @@
+"""The operator itself may die at any moment, idles for nothing, and is one however many run."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import time
+from typing import Any
+
+import pytest
+
+from taskservice_local.demo.stage import OPERATOR_NAMESPACE
+from testkit.live import Live, an_echo
+
+LABEL = "app.kubernetes.io/name=taskservice-operator"
+WRITES = re.compile(r"^taskservice_api_writes_total\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
+
+
+def operator_pods(live: Live) -> list[dict[str, Any]]:
+    pods = live.stage.kubectl.get("pods", "-n", OPERATOR_NAMESPACE, "-l", LABEL) or {"items": []}
+    return [pod for pod in pods["items"] if not pod["metadata"].get("deletionTimestamp")]
+
+
+def leader(live: Live) -> str:
+    lease = live.stage.kubectl.get("lease", "taskservice-operator", "-n", OPERATOR_NAMESPACE) or {}
+    return lease.get("spec", {}).get("holderIdentity") or ""
+
+
+def leading_pods(live: Live) -> list[dict[str, Any]]:
+    return [pod for pod in operator_pods(live) if pod["metadata"]["name"] in leader(live)]
+
+
+def metrics_of(pod: dict[str, Any]) -> str:
+    connection = http.client.HTTPConnection(pod["status"]["podIP"], 8080, timeout=10)
+    connection.request("GET", "/metrics")
+    return connection.getresponse().read().decode()
+
+
+def kill_leader(live: Live) -> str:
+    """Remove the leading pod at once, as a lost node would.  Returns its name."""
+    end = time.monotonic() + 60
+    while not (pods := leading_pods(live)):
+        assert time.monotonic() < end, f"no pod of ours holds the lease: {leader(live)}"
+        time.sleep(0.3)
+    name = pods[0]["metadata"]["name"]
+    live.stage.kubectl("delete", "pod", name, "-n", OPERATOR_NAMESPACE, "--grace-period=0", "--force")
+    return name
+
+
+@pytest.mark.parametrize("phase", ["Staging", "Verifying", "Proving"])
+def test_a_release_completes_though_the_operator_is_killed_in_phase(live: Live, phase: str) -> None:
+    name = f"killed-{phase.lower()}"
+    check = {
+        "name": "check",
+        "provider": "http",
+        "intervalSeconds": 2,
+        "count": 3,
+        "http": {"path": "/", "requests": 2},
+    }
+    rollout = {"analysis": {"prePromotion": [check], "postPromotion": [check]}}
+    live.apply(an_echo(live.stage, name, rollout=rollout))
+    live.wait_ready(name)
+    first = live.active(name)
+    live.change(name, env=[{"name": "ECHO_START_SECONDS", "value": "3"}])
+    live.wait(name, phase, lambda f: f["status"]["phase"] == phase)
+    kill_leader(live)
+    live.wait(name, "released", lambda f: f["status"]["revisions"]["active"] != first, 150)
+    live.wait_ready(name, 120)
+    assert live.ask(name)["TASKSERVICE_REVISION"] != first
+
+
+def test_of_two_operators_one_leads_and_the_other_takes_over(live: Live) -> None:
+    end = time.monotonic() + 90
+    while len(operator_pods(live)) != 2 or len(leading_pods(live)) != 1:
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    killed = kill_leader(live)
+    while killed in leader(live) or not leading_pods(live):
+        assert time.monotonic() < end + 60
+        time.sleep(0.5)
+
+
+def test_an_idle_taskservice_costs_no_write(live: Live) -> None:
+    live.apply(an_echo(live.stage, "idle", replicas=1))
+    live.wait_ready("idle")
+    time.sleep(5)
+    before = {pod["metadata"]["name"]: metrics_of(pod) for pod in operator_pods(live)}
+    seen = live.tsvc("idle")["metadata"]["resourceVersion"]
+    time.sleep(20)
+    after = {pod["metadata"]["name"]: metrics_of(pod) for pod in operator_pods(live)}
+    count = {when: sum(float(n) for text in each.values() for n in WRITES.findall(text)) for when, each in
+             (("before", before), ("after", after))}  # fmt: skip
+    assert count["before"] > 0, "the counter counts"
+    assert count["after"] == count["before"]
+    assert live.tsvc("idle")["metadata"]["resourceVersion"] == seen
