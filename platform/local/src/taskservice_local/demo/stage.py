@@ -93,13 +93,9 @@ def install_operator(stage: Stage) -> None:
     with step("charts: CRDs and operator"):
         namespace = ["--namespace", OPERATOR_NAMESPACE, "--create-namespace"]
         stage.helm("upgrade", "--install", "taskservice-crds", str(CHARTS / "taskservice-crds"), *namespace)
-        repository, _, tag = stage.images["operator"].rpartition(":")
         stage.kubectl("label", "namespace", OPERATOR_NAMESPACE, RESTRICTED, "--overwrite")
-        stage.helm(
-            "upgrade", "--install", "taskservice-operator", str(CHARTS / "taskservice-operator"), *namespace,
-            "--set", f"image.repository={repository}", "--set", f"image.tag={tag}",
-            "--set", "image.pullPolicy=IfNotPresent",
-        )  # fmt: skip
+        chart, image = str(CHARTS / "taskservice-operator"), f"image={stage.images['operator']}"
+        stage.helm("upgrade", "--install", "taskservice-operator", chart, *namespace, "--set", image)
         stage.kubectl(
             "rollout", "status", "deployment", "-n", OPERATOR_NAMESPACE, "--timeout=110s",
             "-l", "app.kubernetes.io/name=taskservice-operator",
