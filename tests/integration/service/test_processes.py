@@ -1,0 +1,218 @@
+"""Both services as processes, as the image runs them, spoken to over HTTP."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+
+from testkit.redis_server import RedisServer
+
+pytestmark = pytest.mark.anyio
+
+ANN = {"email": "ann@example.com", "password": "correct-horse-battery"}
+
+StartService = Callable[..., Any]
+
+
+def start_both(start_service: StartService, redis_server: RedisServer, **environment: str) -> tuple[Any, Any]:
+    auth = start_service("auth", **environment)
+    tasks = start_service(
+        "tasks",
+        TASKSERVICE_JWKS_URL=f"{auth.url}/.well-known/jwks.json",
+        TASKSERVICE_REDIS_URL=redis_server.url,
+        **environment,
+    )
+    return auth.wait_until_ready(), tasks.wait_until_ready()
+
+
+def login(auth: Any) -> dict[str, str]:
+    httpx2.post(f"{auth.url}/v1/auth/register", json=ANN)
+    token = httpx2.post(f"{auth.url}/v1/auth/login", json=ANN).json()["access_token"]
+    return {"Authorization": f"Bearer {token}"}
+
+
+def count(tasks: Any, result: str) -> float:
+    """Look-ups in the list cache with this result, as /metrics shows them."""
+    name = f'taskservice_cache_requests_total{{cache="task_list",result="{result}"}} '
+    for line in httpx2.get(f"{tasks.management_url}/metrics").text.splitlines():
+        if line.startswith(name):
+            return float(line.removeprefix(name))
+    return 0.0
+
+
+def titles(client: httpx2.Client) -> list[str]:
+    answer = client.get("/v1/tasks", params={"limit": 100})
+    assert answer.status_code == 200, answer.text
+    return [task["title"] for task in answer.json()["items"]]
+
+
+def test_from_registration_to_a_list(start_service: StartService, redis_server: RedisServer, pem: str) -> None:
+    auth, tasks = start_both(start_service, redis_server)
+    headers = login(auth)
+    me = httpx2.get(f"{auth.url}/v1/auth/me", headers=headers).json()
+    assert me["email"] == ANN["email"]
+    with httpx2.Client(base_url=tasks.url, headers=headers) as client:
+        created = client.post("/v1/tasks", json={"title": "one"})
+        assert created.status_code == 201
+        assert created.json()["created_by"] == me["id"]
+        assert created.headers["x-taskservice-revision"] == "rev-1"
+        path = created.headers["location"]
+        assert titles(client) == titles(client) == ["one"]
+        assert count(tasks, "hit") == 1
+        assert client.patch(path, json={"title": "two"}).json()["version"] == 2
+        assert titles(client) == ["two"]
+        assert client.delete(path).status_code == 204
+        assert titles(client) == []
+        assert client.get(path).status_code == 404
+    for process in (auth, tasks):
+        metrics = httpx2.get(f"{process.management_url}/metrics").text
+        assert 'revision="rev-1"' in metrics
+        assert httpx2.get(f"{process.url}/metrics").status_code == 404
+        process.terminate()
+    for process in (auth, tasks):
+        assert process.wait() == 0
+        assert process.lines()[-1]["event"] == "stopped"
+        text = process.log.read_text()
+        secrets = [ANN["password"], headers["Authorization"].split()[1], pem.splitlines()[1], ANN["email"]]
+        assert [secret for secret in secrets if secret in text] == []
+
+
+async def test_one_address_registered_at_once_is_created_once(start_service: StartService) -> None:
+    auth = start_service("auth").wait_until_ready()
+    async with httpx2.AsyncClient(base_url=auth.url, timeout=30) as client:
+        answers = await asyncio.gather(*(client.post("/v1/auth/register", json=ANN) for _ in range(20)))
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 19
+
+
+def test_tokens_stay_good_while_auth_is_down(start_service: StartService, redis_server: RedisServer) -> None:
+    auth, tasks = start_both(
+        start_service, redis_server, TASKSERVICE_JWKS_MAX_AGE_SECONDS="0.2", TASKSERVICE_JWKS_COOLDOWN_SECONDS="0.1"
+    )
+    headers = login(auth)
+    auth.kill()
+    with httpx2.Client(base_url=tasks.url, headers=headers) as client:
+        for _ in range(10):
+            assert titles(client) == []
+            time.sleep(0.1)
+    assert httpx2.get(f"{tasks.management_url}/readyz").status_code == 200
+    assert "jwks_refresh_failed" in [line["event"] for line in tasks.lines()]
+
+
+@pytest.mark.parametrize("fault", ["kill", "freeze"])
+def test_redis_away_is_bypassed_and_comes_back(
+    fault: str, start_service: StartService, redis_server: RedisServer
+) -> None:
+    auth, tasks = start_both(start_service, redis_server)
+    headers = login(auth)
+    with httpx2.Client(base_url=tasks.url, headers=headers, timeout=10) as client:
+        expected: list[str] = []
+
+        def create_and_check(title: str) -> None:
+            assert client.post("/v1/tasks", json={"title": title}).status_code == 201
+            expected.append(title)
+            assert sorted(titles(client)) == sorted(expected)
+            assert sorted(titles(client)) == sorted(expected)
+
+        create_and_check("before")
+        assert count(tasks, "hit") >= 1
+        (redis_server.kill if fault == "kill" else redis_server.freeze)()
+        started = time.monotonic()
+        for n in range(20):
+            create_and_check(f"during {n}")
+        assert time.monotonic() - started < 20
+        assert count(tasks, "bypass") >= 20
+        (redis_server.start if fault == "kill" else redis_server.thaw)()
+        hits = count(tasks, "hit")
+        deadline = time.monotonic() + 20
+        while count(tasks, "hit") < hits + 5:
+            create_and_check("after")
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    events = [line["event"] for line in tasks.lines()]
+    assert "redis_away" in events
+    assert "redis_back" in events
+
+
+async def test_a_service_that_leaves_drops_nothing(start_service: StartService, redis_server: RedisServer) -> None:
+    """Clients on kept connections, during SIGTERM: each is told to close, and no request fails."""
+    auth, tasks = start_both(start_service, redis_server)
+    headers = await asyncio.to_thread(login, auth)
+    leaving = asyncio.Event()
+    answered = 0
+
+    async def client() -> None:
+        nonlocal answered
+        async with httpx2.AsyncClient(base_url=tasks.url, headers=headers, timeout=10) as session:
+            while True:
+                answer = await session.get("/v1/tasks")
+                assert answer.status_code == 200
+                answered += 1
+                if answer.headers.get("connection") == "close":
+                    return  # in a cluster the next connection goes to another pod
+                if leaving.is_set():
+                    await asyncio.sleep(0.05)
+
+    clients = [asyncio.create_task(client()) for _ in range(8)]
+    await asyncio.sleep(0.5)
+    tasks.terminate()
+    leaving.set()
+    await asyncio.sleep(0.2)
+    async with httpx2.AsyncClient() as probe:
+        ready = await probe.get(f"{tasks.management_url}/readyz")
+        live = await probe.get(f"{tasks.management_url}/livez")
+    assert (ready.status_code, live.status_code) == (503, 200)
+    async with asyncio.timeout(10):
+        await asyncio.gather(*clients)
+    assert answered > 8
+    assert await asyncio.to_thread(tasks.wait) == 0
+
+
+def test_a_start_without_dependencies_waits_and_says_for_what(start_service: StartService) -> None:
+    nowhere = "http://127.0.0.1:9/jwks.json"
+    tasks = start_service("tasks", TASKSERVICE_JWKS_URL=nowhere)
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            state = httpx2.get(f"{tasks.management_url}/readyz").json()
+        except httpx2.HTTPError:
+            state = {}
+        if state.get("waiting") == {"jwks": "Unavailable"}:
+            break
+        assert time.monotonic() < deadline, state
+        time.sleep(0.1)
+    assert httpx2.get(f"{tasks.management_url}/livez").status_code == 200
+    answer = httpx2.get(f"{tasks.url}/v1/tasks", headers={"Authorization": "Bearer x"})
+    assert answer.status_code == 401
+    tasks.terminate()
+    assert tasks.wait() == 0
+
+
+def test_a_taken_port_is_one_sentence(start_service: StartService) -> None:
+    auth = start_service("auth").wait_until_ready()
+    second = start_service("auth", TASKSERVICE_PORT=str(auth.port))
+    assert second.wait() == 1
+    assert second.log.read_text().splitlines()[-1].startswith("taskservice auth cannot start: TASKSERVICE_PORT:")
+
+
+def test_migrate_makes_the_indexes(replica_set: Any, driver: str, database_name: str) -> None:
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "TASKSERVICE_MONGO_URL": replica_set.url,
+        "TASKSERVICE_MONGO_DRIVER": driver,
+        "TASKSERVICE_MONGO_DATABASE": database_name,
+    }
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-m", "taskservice", "migrate"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.splitlines()[0] == "index users.email_unique"
