@@ -76,7 +76,7 @@ class Reconciler:
         except Incomplete:
             pass
         else:
-            if _is_going(snapshot):
+            if snapshot is None or _is_going(snapshot):
                 return self._gone(ref)
             plan, offered = self._plan(snapshot, memory)
             if self._is_idle(plan, snapshot) and not memory.is_due(self._clock()):
@@ -88,7 +88,7 @@ class Reconciler:
     async def _look_and_act(self, ref: Ref, memory: Memory) -> Outcome:
         for _ in range(ATTEMPTS):
             snapshot = await self._cluster.observe(ref, live=True, foreign=memory.foreign)
-            if _is_going(snapshot):
+            if snapshot is None or _is_going(snapshot):
                 return self._gone(ref)
             memory.occupied(snapshot.foreign, self._clock())
             plan, offered = self._plan(snapshot, memory)
@@ -164,9 +164,9 @@ class Reconciler:
         return Outcome("gone")
 
 
-def _is_going(snapshot: Snapshot | None) -> bool:
+def _is_going(snapshot: Snapshot) -> bool:
     # A TaskService on its way out is left to the garbage collector: healing its objects would fight with it.
-    return snapshot is None or bool(snapshot.taskservice["metadata"].get("deletionTimestamp"))
+    return bool(snapshot.taskservice["metadata"].get("deletionTimestamp"))
 
 
 def _fields(ref: Ref) -> dict[str, str]:
