@@ -23,7 +23,6 @@ from taskservice_operator.api.schema import (
 )
 from taskservice_operator.api.spec import DEFAULT_PORT
 
-PORTS = {"least": 1, "most": 65535}
 ENVIRONMENT_NAME = r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"
 HTTP_PATH = r"^/\S*$"
 
@@ -54,12 +53,11 @@ def pod_fields() -> dict[str, Schema]:
         ),
         "env": _env(),
         "envFrom": _env_from(),
-        "port": whole("The port on which the service answers requests.", **PORTS, default=DEFAULT_PORT),
-        "managementPort": whole(
+        "port": _port("The port on which the service answers requests.", default=DEFAULT_PORT),
+        "managementPort": _port(
             "The port of health and metrics endpoints, if it is not `port`. It is named `management` in the "
             "pod, is not "
             "part of the Service, and is where probes go that name no port.",
-            **PORTS,
         ),
         "resources": _resources(),
         "imagePullSecrets": listing(
@@ -241,7 +239,7 @@ def _probe(description: str, *, at_once: bool = False) -> Schema:
             "grpc": record(
                 "Passes when the standard gRPC health service says SERVING.",
                 {
-                    "port": whole("The port.", **PORTS),
+                    "port": _port("The port."),
                     "service": text("The service name to ask for; empty asks for the whole server."),
                 },
                 required=["port"],
@@ -266,6 +264,10 @@ def _probe(description: str, *, at_once: bool = False) -> Schema:
             )
         ],
     )
+
+
+def _port(description: str, *, default: int | None = None) -> Schema:
+    return whole(description, least=1, most=65535, default=default)
 
 
 def _probe_port() -> Schema:

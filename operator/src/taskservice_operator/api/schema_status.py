@@ -144,7 +144,7 @@ def _analysis() -> Schema:
         record(
             "One metric in one stage for one revision.",
             {
-                "stage": text("prePromotion or postPromotion."),
+                "stage": text("PrePromotion or PostPromotion."),
                 "metric": text("The metric's name."),
                 "revision": text("The revision that is measured."),
                 "verdict": text("Running, Pass or Fail.", allowed=VERDICTS),
