@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import uuid
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -125,6 +125,8 @@ class Operator:
         namespaces = self._settings.namespaces
         before = asyncio.all_tasks()
         tasks = await kopf.spawn_tasks(
+            # kopf would ask who we are, and a container's user has no name.
+            identity=cast(Any, socket.gethostname()),
             registry=build_registry(self._cache, self._runner.wake, self._api.credentials),
             settings=build_settings(),
             clusterwide=not namespaces,
