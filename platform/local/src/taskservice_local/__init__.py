@@ -9,7 +9,15 @@ service beyond the folders their images are built from, and any change to the us
 
 Layers, top to bottom; a module imports only from those below it:
 
-    cli > chooser > built | kind | current > status > addons | images > components | controlplane
-        > pki | processes | network | cgroups | mounts | archives > builder > toolchain | machine | parts
-        > commands > progress | paths | errors
+    cli
+    chooser
+    built | kind | current
+    doctor | status | controlplane | image_catalogue
+    supervisor | node | images | bases | kubectl
+    controls | pki | processes | network | cgroups | mounts | traces | program_images | wheels
+    builder | archives
+    toolchain | machine | parts
+    locks | commands
+    progress | paths
+    errors
 """

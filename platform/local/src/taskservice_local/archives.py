@@ -10,8 +10,6 @@ import io
 import json
 import tarfile
 from pathlib import Path
-from typing import BinaryIO
-
 
 EPOCH = "1970-01-01T00:00:00Z"
 
@@ -32,7 +30,11 @@ def write_rootfs_image(rootfs: Path, references: list[str], architecture: str, a
 
 
 def _write(
-    layer: BinaryIO, references: list[str], architecture: str, settings: dict[str, object], archive: Path
+    layer: io.BytesIO | io.BufferedReader,
+    references: list[str],
+    architecture: str,
+    settings: dict[str, object],
+    archive: Path,
 ) -> None:
     layer.seek(0)
     diff = "sha256:" + hashlib.file_digest(layer, "sha256").hexdigest()
@@ -57,14 +59,6 @@ def _write(
         layer.seek(0)
         tar.addfile(entry, layer)
     partial.replace(archive)
-
-
-def references_in(archive: Path) -> list[str]:
-    """Return the names of the images in a docker-archive."""
-    with tarfile.open(archive) as tar:
-        manifest = tar.extractfile("manifest.json")
-        assert manifest is not None
-        return [tag for entry in json.load(manifest) for tag in entry["RepoTags"] or []]
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:

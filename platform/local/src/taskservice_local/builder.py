@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from taskservice_local.errors import CommandFailed
+from taskservice_local.errors import CommandError
 from taskservice_local.locks import only_one
 from taskservice_local.machine import available_memory
 from taskservice_local.parts import Part, part_of
@@ -83,13 +83,12 @@ def _compile(command: list[str], part: Part, title: str) -> None:
         process = subprocess.Popen(
             command, cwd=part.source, env=env, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
-        assert process.stderr is not None
-        with process.stderr as output:
-            for line in output:
-                compiled += 1
-                lines.append(line)
-        if process.wait() != 0:
-            raise CommandFailed(command, process.returncode, "".join(lines[-40:]))
+        for line in process.stderr or ():
+            compiled += 1
+            lines.append(line)
+        process.communicate()
+        if process.returncode != 0:
+            raise CommandError(command, process.returncode, "".join(lines[-40:]))
 
 
 def _sweep(part: Part) -> None:

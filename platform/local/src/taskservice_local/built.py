@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from taskservice_local import builder, cgroups, controls, kubectl, machine, mounts, network, node, pki, traces
@@ -17,8 +18,8 @@ from taskservice_local.kubectl import Kubectl
 from taskservice_local.locks import only_one
 from taskservice_local.parts import NEEDED_AFTERWARDS, NEEDED_FOR_A_NODE
 from taskservice_local.paths import ClusterPaths
-from taskservice_local.progress import say, step
 from taskservice_local.program_images import COREDNS_IMAGE, METRICS_SERVER_IMAGE, PAUSE_IMAGE, ProgramImage
+from taskservice_local.progress import say, step
 from taskservice_local.status import Report, build_report
 from taskservice_local.supervisor import Supervisor
 
@@ -65,7 +66,8 @@ class BuiltCluster:
 
     def exists(self) -> bool:
         """Tell whether there is anything of this cluster on the machine."""
-        return self.paths.state.exists() or self.paths.run.exists()
+        left = (self.paths.state, self.paths.run, network.NETNS_FOLDER / self.label)
+        return any(path.exists() for path in left) or bool(cgroups.members(self.label))
 
     def up(self) -> None:
         """Bring the cluster up, or mend it. Raises LocalError with what to do."""
@@ -110,7 +112,7 @@ class BuiltCluster:
     def _ctr(self) -> list[str | Path]:
         return [machine.program("ctr"), f"--address={self.paths.containerd_socket}", "--namespace=k8s.io"]
 
-    def _alone(self):
+    def _alone(self) -> AbstractContextManager[None]:
         return only_one(Path("/run/taskservice") / f"{self.paths.name}.lock", f"working on cluster {self.paths.name}")
 
     def _prepare(self) -> None:
@@ -130,7 +132,7 @@ class BuiltCluster:
     def _endpoints(self) -> controls.Endpoints:
         plan = self.plan
         return controls.Endpoints(
-            bind="0.0.0.0",
+            bind="0.0.0.0",  # noqa: S104 - all interfaces of the namespace, none of the host
             advertise=plan.node_address,
             api_port=API_PORT,
             etcd_port=2379,
@@ -199,10 +201,11 @@ class BuiltCluster:
     def _stop_everything(self) -> None:
         """End components, pods and shims, then unmount and remove what they held; safe on any leftover."""
         supervisor = self.supervisor
-        supervisor.stop(STOP_FIRST)
+        supervisor.stop(STOP_FIRST, seconds=3)
         sockets = traces.shim_sockets(self.paths)
-        # Pods are killed, not asked: nothing of this cluster will be there to miss a clean end.
-        supervisor.stop()
+        # Pods are killed, not asked: nothing of this cluster will be there to miss a clean end. Neither will the API
+        # server's watchers, for whom it would wait a minute.
+        supervisor.stop(seconds=2)
         if left := cgroups.kill_members(self.label):
             raise LocalError(f"Processes {sorted(left)} of cluster {self.paths.name} would not end; run `down` again.")
         for socket in sockets:
@@ -217,4 +220,6 @@ def need_root() -> None:
     if not machine.Machine().is_linux:
         raise LocalError("The built cluster runs on Linux only; start Docker to get a kind cluster instead.")
     if os.geteuid() != 0:
-        raise LocalError("The built cluster needs root: run `sudo make cluster`, or start Docker to get a kind cluster.")
+        raise LocalError(
+            "The built cluster needs root: run `sudo make cluster`, or start Docker to get a kind cluster."
+        )

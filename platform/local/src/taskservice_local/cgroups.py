@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
@@ -95,7 +96,6 @@ def remove(label: str, seconds: float = 5) -> None:
 
 
 def _rmdir(folder: Path) -> None:
-    try:
+    # A dying process is still counted for a moment: tried again.
+    with suppress(OSError):
         folder.rmdir()
-    except OSError:
-        pass  # a dying process is still counted for a moment: tried again

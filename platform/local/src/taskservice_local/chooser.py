@@ -53,7 +53,8 @@ def choose(env: Mapping[str, str], machine: Machine, recorded: str | None) -> tu
     if machine.is_linux and machine.is_root:
         return "built", f"Using {_described('built')}, because Docker does not answer."
     raise LocalError(
-        "Docker does not answer, and without it a cluster needs root on Linux: start Docker, or run `sudo make cluster`."
+        "Docker does not answer, and without it a cluster needs root on Linux: "
+        "start Docker, or run `sudo make cluster`."
     )
 
 
@@ -68,7 +69,11 @@ def _described(kind: str) -> str:
 def recorded_kind(paths: ClusterPaths) -> str | None:
     """Return the kind of the cluster that is there under this name, or None."""
     file = paths.state / "kind"
-    return file.read_text().strip() if file.exists() else None
+    if file.exists():
+        return file.read_text().strip()
+    # The state may have been removed by hand under a running cluster.
+    machine = Machine()
+    return "built" if machine.is_linux and machine.is_root and BuiltCluster(paths).exists() else None
 
 
 def record_kind(paths: ClusterPaths, kind: str) -> None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from taskservice_local import builder, doctor, image_catalogue
+from taskservice_local.built import need_root
 from taskservice_local.chooser import KINDS, Cluster, choose, record_kind, recorded_kind
 from taskservice_local.errors import LocalError
 from taskservice_local.machine import Machine
@@ -35,7 +35,9 @@ def build_parser() -> argparse.ArgumentParser:
     path.add_argument("program")
     image = verbs.add_parser("image", help="build an image and print its reference")
     image.add_argument("name", choices=image_catalogue.names())
-    image.add_argument("--build-arg", action="append", default=[], metavar="KEY=VALUE", help="as for buildah; repeatable")
+    image.add_argument(
+        "--build-arg", action="append", default=[], metavar="KEY=VALUE", help="as for buildah; repeatable"
+    )
     load = verbs.add_parser("load-image", help="import an image, or an archive, into the cluster")
     load.add_argument("image", help=f"an archive's path, or one of {', '.join(image_catalogue.names())}")
     return parser
@@ -94,10 +96,7 @@ def _up() -> int:
     say(reason)
     paths = ClusterPaths.of()
     if cluster.kind == "built":
-        # Before anything is written down: who cannot have it shall be told at once.
-        from taskservice_local.built import need_root
-
-        need_root()
+        need_root()  # before anything is written down
     record_kind(paths, cluster.kind)
     cluster.up()
     say(f"The cluster {paths.name} is up. To use it:")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from taskservice_local.errors import CommandFailed, LocalError
+from taskservice_local.errors import CommandError, LocalError
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ def run(
     """Run a program and return its stdout.
 
     `env` is added to our own environment; `timeout` is in seconds.
-    Raises CommandFailed when it ends badly, LocalError when it is not there or does not end.
+    Raises CommandError when it ends badly, LocalError when it is not there or does not end.
     """
     words = [str(word) for word in argv]
     try:
@@ -33,8 +33,7 @@ def run(
             words,
             input=input,
             stdin=subprocess.DEVNULL if input is None else None,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             errors="replace",
             env={**os.environ, **env} if env else None,
@@ -46,7 +45,7 @@ def run(
     except subprocess.TimeoutExpired:
         raise LocalError(f"`{' '.join(words[:6])}` did not end within {timeout:.0f} s.") from None
     if done.returncode != 0:
-        raise CommandFailed(words, done.returncode, done.stderr or done.stdout)
+        raise CommandError(words, done.returncode, done.stderr or done.stdout)
     return done.stdout
 
 

@@ -21,7 +21,9 @@ def examine(machine: Machine) -> list[Finding]:
     """Return what is missing, the fatal findings first."""
     findings: list[Finding] = []
     if not machine.is_linux:
-        findings.append(Finding("the built cluster runs on Linux only", "start Docker, then `CLUSTER=kind make cluster`"))
+        findings.append(
+            Finding("the built cluster runs on Linux only", "start Docker, then `CLUSTER=kind make cluster`")
+        )
         return findings
     if not machine.is_root:
         findings.append(Finding("the built cluster needs root", "sudo make cluster"))

@@ -1,7 +1,7 @@
 """The one error a user sees.
 
     LocalError          something the user can act on: one sentence, with what to do
-      CommandFailed     a program we ran ended badly; the sentence carries its last lines
+      CommandError      a program we ran ended badly; the sentence carries its last lines
 
 Everything else that escapes is a bug and keeps its stack trace.
 """
@@ -13,7 +13,7 @@ class LocalError(Exception):
     """A failure to be told in one sentence, without a stack trace."""
 
 
-class CommandFailed(LocalError):
+class CommandError(LocalError):
     """A program ended with a status other than 0."""
 
     def __init__(self, argv: list[str], status: int, output: str) -> None:

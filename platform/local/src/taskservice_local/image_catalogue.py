@@ -23,7 +23,7 @@ CONTAINERFILES = CHECKOUT / "ci" / "images"
 class ImageSpec:
     """One image: its Containerfile, the folders and wheels in its context, and its base.
 
-    `tag` None means the content's hash. `extra` may put more into the staged context.
+    `tag` None means the content's hash. `fill` may put more into the staged context.
     """
 
     name: str
@@ -32,7 +32,7 @@ class ImageSpec:
     base: Base
     sources: tuple[Path, ...] = ()
     requirements: Path | None = None
-    extra: Callable[[Path], None] | None = None
+    fill: Callable[[Path], None] | None = None
     tag: str | None = None
 
 
@@ -70,7 +70,7 @@ SPECS: dict[str, ImageSpec] = {
             "docker.io/local/mongod",
             CONTAINERFILES / "mongod.Containerfile",
             bases.MONGOD_BASE,
-            extra=_put_mongod,
+            fill=_put_mongod,
             tag="6.0.5",
         ),
         ImageSpec(
@@ -109,8 +109,8 @@ def build_spec(spec: ImageSpec, build_args: dict[str, str]) -> Image:
     with only_one(cache_root() / "locks" / f"image-{spec.name}.lock", f"building image {spec.name}"):
         context = cache_root() / "contexts" / spec.name
         stage(context, spec.sources, wheels.ensure(spec.requirements) if spec.requirements else None)
-        if spec.extra:
-            spec.extra(context)
+        if spec.fill:
+            spec.fill(context)
         # With Docker, the Containerfile's own upstream base is used.
         if not Machine().docker_answers():
             import_base(spec.base.ensure(), spec.base.reference)

@@ -22,7 +22,7 @@ class Kubectl:
         self.base: list[str | Path] = [program or KUBERNETES.binary("kubectl"), f"--kubeconfig={kubeconfig}"]
 
     def __call__(self, *words: str, input: str | None = None) -> str:
-        """Run kubectl and return its stdout. Raises CommandFailed."""
+        """Run kubectl and return its stdout. Raises CommandError."""
         return run([*self.base, *words], input=input, timeout=120)
 
     def apply(self, manifest: str, **values: str) -> None:

@@ -17,7 +17,8 @@ def below(folder: Path, mountinfo: str | None = None) -> list[str]:
     points = [_unescape(line.split()[4]) for line in text.splitlines() if line]
     prefix = str(folder)
     ours = [point for point in points if point == prefix or point.startswith(prefix + "/")]
-    return sorted(reversed(ours), key=lambda point: point.count("/"), reverse=True)
+    ours.reverse()
+    return sorted(ours, key=lambda point: -point.count("/"))
 
 
 def unmount_below(folder: Path) -> None:

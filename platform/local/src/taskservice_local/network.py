@@ -81,7 +81,8 @@ def choose_index(label: str, taken: Iterable[int], routes: Iterable[Network]) ->
         if index not in held and not any(ours.overlaps(route) for ours in plan.ranges for route in known):
             return index
     raise LocalError(
-        f"All {INDEXES} address ranges under 10.240.0.0/14 are in use; take a cluster down, or remove a route (`ip route`)."
+        f"All {INDEXES} address ranges under 10.240.0.0/14 are in use; "
+        "take a cluster down, or remove a route (`ip route`)."
     )
 
 

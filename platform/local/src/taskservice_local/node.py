@@ -24,9 +24,14 @@ def containerd(paths: ClusterPaths, plan: NetworkPlan) -> Component:
     text = f"""version = 2
 root = "{paths.state}/containerd"
 state = "{paths.run}/containerd"
-disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs",
-  "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs", "io.containerd.tracing.processor.v1.otlp",
-  "io.containerd.internal.v1.tracing"]
+disabled_plugins = [
+  "io.containerd.snapshotter.v1.aufs",
+  "io.containerd.snapshotter.v1.btrfs",
+  "io.containerd.snapshotter.v1.devmapper",
+  "io.containerd.snapshotter.v1.zfs",
+  "io.containerd.tracing.processor.v1.otlp",
+  "io.containerd.internal.v1.tracing",
+]
 
 [grpc]
   address = "{paths.containerd_socket}"
@@ -59,7 +64,7 @@ def kubelet(paths: ClusterPaths, plan: NetworkPlan) -> Component:
     config = {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
-        "address": "0.0.0.0",
+        "address": "0.0.0.0",  # noqa: S104 - all interfaces of the namespace, none of the host
         "authentication": {
             "x509": {"clientCAFile": f"{paths.pki}/ca.crt"},
             "webhook": {"enabled": True},

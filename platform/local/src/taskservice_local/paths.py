@@ -51,7 +51,8 @@ class ClusterPaths:
         name = env.get("TASKSERVICE_CLUSTER") or "taskservice"
         if not CLUSTER_NAME.fullmatch(name):
             raise LocalError(
-                f"TASKSERVICE_CLUSTER={name!r} cannot name a cluster: use up to 32 lower-case letters, digits and dashes."
+                f"TASKSERVICE_CLUSTER={name!r} cannot name a cluster: "
+                "use up to 32 lower-case letters, digits and dashes."
             )
         return cls(name, state_root(env) / name)
 

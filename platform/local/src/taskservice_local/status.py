@@ -32,19 +32,20 @@ def build_report(states: Iterable[State], expected: Iterable[str], node: str, no
     """Return the report of a built cluster; `expected` components that were never started count as dead."""
     known = {state.component: state for state in states}
     names = [*known, *(name for name in expected if name not in known)]
-    lines = [f"{'COMPONENT':<26}{'STATE':<7}{'PID':>8}  UPTIME"]
+    width = max(map(len, ["node " + node, *names])) + 2
+    lines = [f"{'COMPONENT':<{width}}{'STATE':<7}{'PID':>8}  UPTIME"]
     causes: list[str] = []
     for name in names:
         state = known.get(name)
         if state and state.alive:
-            lines.append(f"{name:<26}{'up':<7}{state.pid:>8}  {duration(state.uptime)}")
+            lines.append(f"{name:<{width}}{'up':<7}{state.pid:>8}  {duration(state.uptime)}")
             continue
-        lines.append(f"{name:<26}{'dead':<7}{'-':>8}  -")
+        lines.append(f"{name:<{width}}{'dead':<7}{'-':>8}  -")
         if state and state.last_lines:
             causes += ["", f"{name} is dead; its log ends with:", *(f"    {line}" for line in state.last_lines)]
         else:
             causes += ["", f"{name} is dead, and its log is empty."]
-    lines.append(f"{'node ' + node:<26}{'Ready' if node_ready else 'not Ready'}")
+    lines.append(f"{'node ' + node:<{width}}{'Ready' if node_ready else 'not Ready'}")
     healthy = not causes and node_ready
     if not healthy:
         causes += ["", "`python -m taskservice_local up` repairs it."]

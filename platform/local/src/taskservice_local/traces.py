@@ -5,12 +5,14 @@ Nothing here touches a file that another cluster, or the machine's own container
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from taskservice_local.paths import ClusterPaths
 
 CNI_RESULTS = Path("/var/lib/cni/results")
 CONTAINER_LOGS = Path("/var/log/containers")
+CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
 
 
 def shim_sockets(paths: ClusterPaths) -> list[Path]:
@@ -25,10 +27,12 @@ def shim_sockets(paths: ClusterPaths) -> list[Path]:
 
 def remove(paths: ClusterPaths, label: str) -> None:
     """Remove the CNI plugin's results of our network, and the links to our pods' logs."""
-    for result in CNI_RESULTS.glob(f"{label}-*"):
-        # One label may begin another; a container's id follows, in hexadecimal digits.
-        if all(digit in "0123456789abcdef" for digit in result.name.removeprefix(f"{label}-").split("-")[0]):
+    for result in CNI_RESULTS.glob(f"{label}-*-eth0"):
+        container = result.name.removeprefix(f"{label}-").removesuffix("-eth0")
+        # One label may begin another: what follows ours must be a container's id.
+        if CONTAINER_ID.fullmatch(container):
             result.unlink(missing_ok=True)
+            (CNI_RESULTS / f"cni-loopback-{container}-lo").unlink(missing_ok=True)
     if CONTAINER_LOGS.is_dir():
         for link in CONTAINER_LOGS.iterdir():
             if link.is_symlink() and link.readlink().is_relative_to(paths.state):
