@@ -15,6 +15,7 @@ from taskservice_operator.api.status import Phase, format_time
 from taskservice_operator.core.model import Note
 from taskservice_operator.core.revision import Blocked
 from taskservice_operator.core.scaling import scale_of
+from taskservice_operator.core.traffic import live_target
 from taskservice_operator.core.view import UNDER_WAY, View
 
 REASON_LIMIT = 1024
@@ -23,7 +24,8 @@ REASON_LIMIT = 1024
 def current(v: View) -> tuple[Note, Blocked | None]:
     """Why the TaskService is as it is, now; and the object it waits for, if it waits."""
     status, candidate = v.status, v.status.candidate
-    if v.blocked is not None and status.phase not in UNDER_WAY:
+    stuck = v.blocked is not None and v.blocked.note.reason in ("NameCollision", "InvalidSpec")
+    if v.blocked is not None and (stuck or status.phase not in (*UNDER_WAY, Phase.RETURNING)):
         return v.blocked.note, v.blocked
     if status.phase is Phase.STAGING or status.phase is Phase.PRESCALING:
         return _waiting_for_pods(v)
@@ -38,10 +40,12 @@ def current(v: View) -> tuple[Note, Blocked | None]:
             "Service", v.facts.owner.name, note
         )
     if status.phase is Phase.RETURNING:
-        note = Note("ReturningToStable", f"live traffic returns to revision {status.stable}", warning=True)
+        held = live_target(v) != status.stable
+        when = f" as soon as it has a ready pod; until then {candidate} serves" if held else ""
+        note = Note("ReturningToStable", f"live traffic returns to revision {status.stable}{when}", warning=True)
         return note, _on("Service", v.facts.owner.name, note)
     if status.phase is Phase.FAILED and status.failure:
-        remedy = "change the spec, or ask for it again with: kubectl taskservice retry"
+        remedy = f"change the spec, or ask for it again with: kubectl taskservice retry {v.facts.owner.name}"
         note = Note(status.failure.reason, f"{status.failure.message}. To go on: {remedy}", warning=True)
         return note, None
     if v.spec.paused and v.is_superseded():
@@ -63,8 +67,12 @@ def is_serving(v: View) -> bool:
     if revision is None or (v.status.active is None and v.status.phase is not Phase.PROMOTING):
         return False
     facts = v.facts.of(revision)
-    wanted = scale_of(v, revision).replicas
-    wanted = facts.replicas if wanted is None else wanted
+    scale, autoscaling = scale_of(v, revision), v.autoscaling_of(revision)
+    if scale.replicas is not None:
+        wanted = scale.replicas
+    else:
+        # What an autoscaler asks for on top of its minimum is growth under way, not something that is lost.
+        wanted = max(scale.floor, autoscaling.min_replicas if autoscaling else 1)
     return facts.available >= math.ceil(wanted * 0.75)
 
 
@@ -87,7 +95,9 @@ def build_conditions(v: View, note: Note) -> tuple[dict[str, Any], ...]:
     }
     before = {condition["type"]: condition for condition in v.status.conditions}
     generation = v.taskservice["metadata"].get("generation", 0)
-    return tuple(_condition(v, before.get(kind), kind, status, why, generation) for kind, (status, why) in values.items())
+    return tuple(
+        _condition(v, before.get(kind), kind, status, why, generation) for kind, (status, why) in values.items()
+    )
 
 
 def _condition(

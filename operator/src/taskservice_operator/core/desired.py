@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from taskservice_operator.api.status import Phase
+from taskservice_operator.api import names
 from taskservice_operator.core.model import ObjectKey, Snapshot
 from taskservice_operator.core.scaling import Scale, scale_of
-from taskservice_operator.core.view import SWITCHED, View
+from taskservice_operator.core.traffic import live_target, preview_target
+from taskservice_operator.core.view import View
 from taskservice_operator.render.autoscaler import build_autoscaler
 from taskservice_operator.render.copies import build_config_copy, build_secret_copy
 from taskservice_operator.render.deployment import build_deployment
@@ -19,27 +20,19 @@ from taskservice_operator.render.service import build_service
 Manifest = Mapping[str, Any]
 
 
-def live_target(v: View) -> str | None:
-    """The revision that live traffic should go to: the one place where the switch is thrown."""
-    if v.status.phase in SWITCHED:
-        return v.status.candidate
-    if v.status.phase is Phase.RETURNING:
-        return v.status.stable
-    return v.status.active or v.status.candidate
-
-
-def preview_target(v: View) -> str | None:
-    """The candidate while there is one, else whatever is live, so that the preview address always answers."""
-    return v.status.candidate or live_target(v)
-
-
 def kept_revisions(v: View) -> tuple[str, ...]:
-    """Revisions whose objects stay: those with a role, and the newest others up to ``revisionHistoryLimit``."""
+    """Revisions whose objects stay: those with a role, and others up to ``revisionHistoryLimit``.
+
+    Of the others those that were live once come first, then the newest: failures must not push out the way back.
+    """
     status = v.status
     roles = {status.active, status.stable, status.candidate, v.failed_revision, v.wanted_revision}
+    roles |= {v.facts.live_revision, live_target(v)}
     roles |= {entry.revision for entry in status.retiring}
     recorded = [facts for facts in v.facts.revisions.values() if facts.record is not None]
-    recorded.sort(key=lambda facts: facts.record.number if facts.record else 0, reverse=True)
+    recorded.sort(
+        key=lambda facts: (v.was_promoted(facts.revision), facts.record.number if facts.record else 0), reverse=True
+    )
     others = [facts.revision for facts in recorded if facts.revision not in roles]
     kept = {*others[: v.spec.rollout.revision_history_limit], *roles} - {None}
     return tuple(sorted(revision for revision in kept if revision))
@@ -74,15 +67,19 @@ def record_of(v: View, revision: str) -> Record | None:
     if v.wanted is None or revision != v.wanted.revision or revision not in (v.status.candidate, v.status.active):
         return None
     numbers = [facts.record.number for facts in v.facts.revisions.values() if facts.record]
-    serving = v.facts.of(v.status.active).record
     return Record(
         revision=revision,
         template=v.wanted.template,
         autoscaling=v.wanted.autoscaling,
         sources=v.wanted.sources,
-        colour=COLOURS[1 - COLOURS.index(serving.colour)] if serving else COLOURS[0],
+        colour=v.facts.of(revision).colour or _other_colour(v),
         number=max(numbers, default=0) + 1,
     )
+
+
+def _other_colour(v: View) -> str:
+    serving = v.facts.of(v.status.active).record
+    return COLOURS[1 - COLOURS.index(serving.colour)] if serving else COLOURS[0]
 
 
 def _copies(v: View, snapshot: Snapshot, record: Record) -> list[Manifest]:
@@ -109,15 +106,20 @@ def _replicas(v: View, snapshot: Snapshot, revision: str, scale: Scale) -> int |
     if scale.replicas is not None:
         return scale.replicas
     observed = snapshot.objects.get(ObjectKey("apps/v1", "Deployment", v.facts.owner.child(revision)))
+    autoscaling = v.autoscaling_of(revision)
+    least = max(autoscaling.min_replicas if autoscaling else 0, scale.floor, 1)
     if observed is None:
-        return max(scale.floor, v.full_size() if v.status.candidate == revision else scale.floor, 1)
+        # Somebody deleted it: bring back as many as there were, not as few as there may be.
+        known = int((v.taskservice.get("status") or {}).get("replicas") or 0) if revision == live_target(v) else 0
+        return max(least, min(known, autoscaling.max_replicas if autoscaling else known))
+    if observed["spec"].get("replicas") == 0:
+        return least  # an autoscaler leaves a Deployment at zero alone
     return None if _written_by_others(observed) else observed["spec"].get("replicas")
 
 
 def _written_by_others(deployment: Manifest) -> bool:
-    from_autoscaler = False
     for entry in deployment["metadata"].get("managedFields") or ():
         claims = ((entry.get("fieldsV1") or {}).get("f:spec") or {}).get("f:replicas")
-        if claims is not None and entry.get("subresource") == "scale":
-            from_autoscaler = True
-    return from_autoscaler
+        if claims is not None and entry.get("manager") != names.FIELD_MANAGER:
+            return True
+    return False

@@ -33,6 +33,7 @@ class RevisionFacts:
     available: int = 0
     pods: int = 0
     pod_names: frozenset[str] = frozenset()
+    colour: str | None = None
     trouble: Note | None = None
 
 
@@ -116,6 +117,7 @@ def _revision_facts(
         available=available,
         pods=len(living),
         pod_names=frozenset(pod["metadata"]["name"] for pod in living),
+        colour=((deployment or {}).get("metadata", {}).get("labels") or {}).get(names.LABEL_COLOUR),
         trouble=diagnose(deployment, living),
     )
 

@@ -135,6 +135,8 @@ class Plan:
 
     def is_empty(self, observed_status: Manifest | None) -> bool:
         """True when carrying out the plan would change nothing."""
-        return not any(not isinstance(action, WriteStatus) for action in self.actions) and not self.measures and (
-            dict(self.status) == dict(observed_status or {})
+        return (
+            not any(not isinstance(action, WriteStatus) for action in self.actions)
+            and not self.measures
+            and (dict(self.status) == dict(observed_status or {}))
         )

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from taskservice_operator.core.model import Action, Apply, Create, Delete, Manifest, ObjectKey, Snapshot, WriteStatus
-from taskservice_operator.core.view import View
+from taskservice_operator.core.view import SWITCHED, View
 from taskservice_operator.render.difference import APPLIED, says, stamped
 from taskservice_operator.render.identity import Owner, revision_of
 
@@ -40,7 +40,7 @@ def plan_actions(
             continue
         observed, wanted = snapshot.objects.get(key), stamped(manifest)
         if observed is None:
-            ranked.append((_RANK[key.kind], str(key), Create(wanted)))
+            ranked.append((_creation_rank(v, key), str(key), Create(wanted)))
         elif not _is_current(v.facts.owner, observed, wanted):
             rank = _SCALE_DOWN_RANK if _shrinks(observed, wanted) else _RANK[key.kind]
             ranked.append((rank, str(key), Apply(wanted)))
@@ -57,6 +57,13 @@ def plan_actions(
         if first is not None:
             actions.insert(first, WriteStatus())
     return tuple(actions)
+
+
+def _creation_rank(v: View, key: ObjectKey) -> int:
+    """Shared objects first: their names are the likeliest to be taken, which is best found out before all else."""
+    if key.kind in ("Service", "PodDisruptionBudget") and v.status.phase not in SWITCHED:
+        return -1
+    return _RANK[key.kind]
 
 
 def _is_current(owner: Owner, observed: Manifest, wanted: Manifest) -> bool:
@@ -77,9 +84,8 @@ def _must_stay(v: View, key: ObjectKey, observed: Manifest) -> bool:
     revision = revision_of(observed)
     if key.kind == "Service" or key.kind == "PodDisruptionBudget":
         return True  # never desired away: without a target they keep the one they have
-    if key.kind == "HorizontalPodAutoscaler":
-        return False
     status = v.status
     roles = {status.active, status.stable, status.candidate, v.facts.live_revision}
     roles |= {entry.revision for entry in status.retiring if v.now < entry.scale_down_at}
-    return revision in roles
+    unknown = v.facts.of(revision).record is None
+    return revision in roles and (unknown or key.kind != "HorizontalPodAutoscaler")

@@ -12,17 +12,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from taskservice_operator.api import names
-from taskservice_operator.api.spec import InvalidSpec, Metric, Spec, parse_spec
+from taskservice_operator.api.spec import DEFAULT_PORT, InvalidSpec, Metric, Spec, parse_spec
 from taskservice_operator.api.status import Phase, Status, parse_status, render_status
 from taskservice_operator.core import verdict as analysis
 from taskservice_operator.core.conditions import build_conditions, current
-from taskservice_operator.core.desired import desired_objects, live_target
+from taskservice_operator.core.desired import desired_objects
 from taskservice_operator.core.facts import read_facts
-from taskservice_operator.core.model import Measure, Note, ObjectKey, Plan, Snapshot
+from taskservice_operator.core.model import Action, Measure, Note, ObjectKey, Plan, Snapshot
 from taskservice_operator.core.planning import plan_actions
 from taskservice_operator.core.revision import Blocked, Wanted, resolve
 from taskservice_operator.core.rollout import step
 from taskservice_operator.core.scaling import expire_floor, take_in_size
+from taskservice_operator.core.traffic import live_target
 from taskservice_operator.core.transitions import tick_clock
 from taskservice_operator.core.view import CLOCKED, View
 
@@ -42,10 +43,12 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
     view = view.with_status(expire_floor(view))
     view = view.with_status(take_in_size(view))
     view = _take_measurements(view, snapshot)
-    view, notes = step(view)
+    view, notes = (view, ()) if view.is_unreadable else step(view)
+    view = view.with_status(take_in_size(view))
     view, ignored = _dismiss_stale_verbs(view)
     view = view.with_status(_finish_retirements(view))
-    view = view.with_status(tick_clock(view, running=view.status.phase in CLOCKED and not view.spec.paused))
+    clocked = view.status.phase in CLOCKED and not view.spec.paused and not view.is_unreadable
+    view = view.with_status(tick_clock(view, running=clocked))
     why, waiting_for = current(view)
     view = view.with_status(
         replace(
@@ -55,9 +58,11 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
             conditions=build_conditions(view, why),
         )
     )
-    desired = desired_objects(view, snapshot) if _may_write(view) else {}
     status = _whole_status(view, why, waiting_for)
-    actions = plan_actions(view, snapshot, desired, status_changes=status != observed) if _may_write(view) else ()
+    actions: tuple[Action, ...] = ()
+    if not view.is_unreadable:  # a spec that says nothing about objects leaves all of them as they are
+        desired = desired_objects(view, snapshot)
+        actions = plan_actions(view, snapshot, desired, status_changes=status != observed)
     measures, measure_at = _due_measures(view)
     return Plan(
         actions=actions,
@@ -75,7 +80,7 @@ def _look(snapshot: Snapshot, now: datetime) -> View:
     try:
         spec = parse_spec(raw)
         resolved = resolve(spec, raw, snapshot)
-    except (InvalidSpec, KeyError, TypeError, ValueError) as problem:
+    except (InvalidSpec, KeyError, TypeError, ValueError, AttributeError) as problem:
         spec = Spec(template={})
         resolved = Blocked("TaskService", facts.owner.name, Note("InvalidSpec", str(problem), warning=True))
     if snapshot.foreign:
@@ -94,20 +99,15 @@ def _collision(snapshot: Snapshot, key: ObjectKey) -> Blocked:
     return Blocked(key.kind, key.name, Note("NameCollision", message, warning=True))
 
 
-def _may_write(v: View) -> bool:
-    """A spec that cannot be read says nothing about objects: leave all of them as they are."""
-    return v.blocked is None or v.blocked.note.reason != "InvalidSpec"
-
-
 def _take_measurements(v: View, snapshot: Snapshot) -> View:
-    rollout = v.spec.rollout
-    runs = v.status.analysis
-    for stage, metrics in ((analysis.PRE, rollout.pre_promotion), (analysis.POST, rollout.post_promotion)):
-        measurements = [m for m in snapshot.measurements if m.stage == stage]
-        mine = analysis.record(tuple(run for run in runs if run.stage == stage), metrics, measurements)
-        runs = tuple(run for run in runs if run.stage != stage) + mine
-    ordered = tuple(sorted(runs, key=lambda run: run.stage, reverse=True))
-    return v.with_status(replace(v.status, analysis=ordered))
+    """Bring the tallies of the stage under way up to date; those of a finished one stay for people to read."""
+    stage, metrics = _stage_of(v)[:2]
+    if not stage or v.is_fast() or v.is_unreadable:
+        return v
+    others = tuple(run for run in v.status.analysis if run.stage != stage)
+    mine = analysis.align(v.status.analysis, metrics, stage, v.status.candidate or "")
+    measured = [measurement for measurement in snapshot.measurements if measurement.stage == stage]
+    return v.with_status(replace(v.status, analysis=others + analysis.record(mine, metrics, measured)))
 
 
 def _dismiss_stale_verbs(v: View) -> tuple[View, tuple[Note, ...]]:
@@ -122,10 +122,18 @@ def _dismiss_stale_verbs(v: View) -> tuple[View, tuple[Note, ...]]:
         if revision is None or early:
             continue
         handled[verb] = value
-        notes.append(
-            Note("RequestIgnored", f"{verb} of revision {revision} does not apply in phase {v.status.phase}", warning=True)
-        )
+        if annotation == names.VERB_PROMOTE and revision == v.status.active:
+            continue  # it is live: what was asked for has happened
+        notes.append(Note("RequestIgnored", _why_ignored(v, verb, revision), warning=True))
     return v.with_status(replace(v.status, handled_verbs=handled)), tuple(notes)
+
+
+def _why_ignored(v: View, verb: str, revision: str) -> str:
+    if verb == "rollback" and revision == v.status.active and v.previous() is None:
+        return f"rollback of revision {revision} was asked for, but there is no earlier revision to return to"
+    subject = {"rollback": v.status.active, "retry": v.failed_revision}.get(verb, v.status.candidate)
+    instead = f"now it could be {subject}" if subject and subject != revision else f"not in phase {v.status.phase}"
+    return f"{verb} of revision {revision} was asked for, but does not apply: {instead}"
 
 
 def _finish_retirements(v: View) -> Status:
@@ -133,7 +141,8 @@ def _finish_retirements(v: View) -> Status:
     retiring = tuple(
         entry
         for entry in v.status.retiring
-        if v.now < entry.scale_down_at or (v.facts.of(entry.revision).replicas > 0 and v.facts.of(entry.revision).deployed)
+        if v.now < entry.scale_down_at
+        or (v.facts.of(entry.revision).replicas > 0 and v.facts.of(entry.revision).deployed)
     )
     return replace(v.status, retiring=retiring)
 
@@ -145,6 +154,10 @@ def _whole_status(v: View, why: Note, waiting_for: Blocked | None) -> dict[str, 
     status["step"] = why.message
     status["replicas"] = serving.replicas
     status["readyReplicas"] = serving.ready
+    if serving.record is not None:
+        owner, port = v.facts.owner, serving.record.template.get("port", DEFAULT_PORT)
+        status["colour"] = serving.record.colour
+        status["url"] = f"http://{owner.name}.{owner.namespace}.svc:{port}"
     if serving.revision:
         selector = sorted(v.facts.owner.selector(serving.revision).items())
         status["selector"] = ",".join(f"{key}={value}" for key, value in selector)
@@ -203,7 +216,7 @@ def _requeue_after(v: View, measure_at: datetime | None) -> float | None:
         times.append(rollout.clocked_since + v.deadline() - timedelta(seconds=rollout.clock_spent_seconds))
     if status.phase is Phase.VERIFYING and (due := v.approval_due()) is not None and due > v.now:
         times.append(due)
-    times += [entry.scale_down_at for entry in status.retiring]
+    times += [entry.scale_down_at for entry in status.retiring if entry.scale_down_at > v.now]
     if status.floor is not None and status.floor.until is not None:
         times.append(status.floor.until)
     if status.phase in (Phase.PROMOTING, Phase.RETURNING):

@@ -14,6 +14,7 @@ from taskservice_operator.api import names
 from taskservice_operator.api.status import Phase, Status
 from taskservice_operator.core import transitions as to
 from taskservice_operator.core.model import Note
+from taskservice_operator.core.traffic import live_target
 from taskservice_operator.core.view import SWITCHED, View
 
 BEFORE_SWITCH = frozenset({Phase.STAGING, Phase.VERIFYING, Phase.PRESCALING})
@@ -37,8 +38,8 @@ def _abort_asked(v: View) -> bool:
     return v.is_asked(names.VERB_ABORT, v.status.candidate)
 
 
-def _abort_asked_after_switch(v: View) -> bool:
-    return _abort_asked(v) and not v.is_first and not _is_rollback(v)
+def _abort_after_switch(v: View) -> bool:
+    return _abort_asked(v) and not v.is_first
 
 
 def _is_rollback(v: View) -> bool:
@@ -46,10 +47,11 @@ def _is_rollback(v: View) -> bool:
 
 
 def _promoted_side_is_dead(v: View) -> bool:
-    """Live traffic goes to a candidate without one ready pod, while the stable side could serve it."""
-    if v.is_first or _is_rollback(v) or v.facts.live_revision != v.status.candidate or v.full_size() == 0:
+    """Live traffic goes to a candidate without one ready pod; stable could serve it, or a new spec would mend it."""
+    if v.is_first or v.facts.live_revision != v.status.candidate or v.full_size() == 0:
         return False
-    return v.facts.of(v.status.candidate).ready == 0 and v.facts.of(v.status.stable).ready > 0
+    way_out = v.facts.of(v.status.stable).ready > 0 or v.is_superseded()
+    return v.facts.of(v.status.candidate).ready == 0 and way_out
 
 
 def _post_failed(v: View) -> bool:
@@ -60,12 +62,14 @@ def _back_on_stable(v: View) -> bool:
     return v.facts.routes_to(v.status.stable, at_least=0)
 
 
+def _no_way_back(v: View) -> bool:
+    """Stable has no ready pod to return to, the promoted side has, and the spec asks for a third revision."""
+    held = live_target(v) == v.status.candidate == v.facts.live_revision
+    return held and v.is_superseded() and not v.spec.paused
+
+
 def _reverted(v: View) -> bool:
     return v.wanted_revision is not None and v.wanted_revision == v.status.active and not _is_rollback(v)
-
-
-def _superseded(v: View) -> bool:
-    return v.is_superseded()
 
 
 def _new_revision(v: View) -> bool:
@@ -118,7 +122,7 @@ def _able_to_carry(v: View) -> bool:
 
 
 def _lost_before_switch(v: View) -> bool:
-    moved = v.facts.live_revision == v.status.candidate
+    moved = v.facts.live_revision == v.status.candidate and not v.is_first
     return not moved and not v.is_available(v.status.candidate, v.full_size())
 
 
@@ -142,30 +146,31 @@ P = Phase
 # fmt: off
 TABLE: tuple[Row, ...] = (
     # giving up: first, and whatever the candidate's health
-    Row(BEFORE_SWITCH,                  _abort_asked,              P.FAILED,     to.abort,      "AbortRequested"),
-    Row(SWITCHED,                       _abort_asked_after_switch, P.RETURNING,  to.turn_back,  "AbortRequested"),
-    Row(SWITCHED,                       _promoted_side_is_dead,    P.RETURNING,  to.turn_back,  "PromotedUnavailable"),
-    Row(_in(P.PROVING),                 _post_failed,              P.RETURNING,  to.turn_back,  "PostPromotionAnalysisFailed"),
-    Row(_in(P.RETURNING),               _back_on_stable,           P.FAILED,     to.returned,   "ReturnedToStable"),
+    Row(BEFORE_SWITCH,                _abort_asked,           P.FAILED,     to.abort,      "AbortRequested"),
+    Row(SWITCHED,                     _abort_after_switch,    P.RETURNING,  to.turn_back,  "AbortRequested"),
+    Row(SWITCHED,                     _promoted_side_is_dead, P.RETURNING,  to.turn_back,  "PromotedUnavailable"),
+    Row(_in(P.PROVING),               _post_failed,           P.RETURNING,  to.turn_back,  "PostPromotionAnalysisFailed"),
+    Row(_in(P.RETURNING),             _back_on_stable,        P.FAILED,     to.returned,   "ReturnedToStable"),
+    Row(_in(P.RETURNING),             _no_way_back,           P.STAGING,    to.stay,       "StableLost"),
     # the spec moved on
-    Row(BEFORE_SWITCH,                  _reverted,                 P.STABLE,     to.revert,     "Reverted"),
-    Row(BEFORE_SWITCH,                  _superseded,               P.STAGING,    to.supersede,  "Superseded"),
-    Row(_in(P.FAILED),                  _live_again,               P.STABLE,     to.revert,     "Reverted"),
-    Row(AT_REST,                        _new_revision,             P.STAGING,    to.stage,      "NewRevision"),
-    Row(_in(P.FAILED),                  _retry_asked,              P.STAGING,    to.retry,      "RetryRequested"),
-    Row(AT_REST,                        _rollback_asked,           P.STAGING,    to.roll_back,  "RollbackRequested"),
-    Row(_in(P.FAILED),                  _first_recovered,          P.PROMOTING,  to.promote,    "FirstRevisionRecovered"),
+    Row(BEFORE_SWITCH,                _reverted,              P.STABLE,     to.revert,     "Reverted"),
+    Row(BEFORE_SWITCH,                _new_revision,          P.STAGING,    to.supersede,  "Superseded"),
+    Row(_in(P.FAILED),                _live_again,            P.STABLE,     to.revert,     "Reverted"),
+    Row(AT_REST,                      _new_revision,          P.STAGING,    to.stage,      "NewRevision"),
+    Row(_in(P.FAILED),                _retry_asked,           P.STAGING,    to.retry,      "RetryRequested"),
+    Row(AT_REST,                      _rollback_asked,        P.STAGING,    to.roll_back,  "RollbackRequested"),
+    Row(_in(P.FAILED),                _first_recovered,       P.PROMOTING,  to.promote,    "FirstRevisionRecovered"),
     # the candidate's way to live traffic
-    Row(_in(P.STAGING),                 _previewable,              P.VERIFYING,  to.verify,     "CandidateAvailable"),
-    Row(_in(P.STAGING, P.PRESCALING),   _deadline_passed,          P.FAILED,     to.abort,      "ProgressDeadlineExceeded"),
-    Row(_in(P.VERIFYING),               _pre_failed,               P.FAILED,     to.abort,      "PrePromotionAnalysisFailed"),
-    Row(_in(P.VERIFYING),               _not_previewable,          P.STAGING,    to.fall_back,  "CandidateUnavailable"),
-    Row(_in(P.VERIFYING),               _cleared,                  P.PRESCALING, to.prescale,   "Approved"),
-    Row(_in(P.PRESCALING),              _able_to_carry,            P.PROMOTING,  to.promote,    "CandidateAtFullSize"),
-    Row(_in(P.PROMOTING),               _lost_before_switch,       P.PRESCALING, to.fall_back,  "CandidateUnavailable"),
-    Row(_in(P.PROMOTING),               _switched,                 P.PROVING,    to.prove,      "TrafficSwitched"),
-    Row(_in(P.PROVING),                 _proved_rollback,          P.FAILED,     to.rolled_back, "RolledBack"),
-    Row(_in(P.PROVING),                 _proved,                   P.STABLE,     to.complete,   "Promoted"),
+    Row(_in(P.STAGING),               _previewable,           P.VERIFYING,  to.verify,     "CandidateAvailable"),
+    Row(_in(P.STAGING, P.PRESCALING), _deadline_passed,       P.FAILED,     to.abort,      "ProgressDeadlineExceeded"),
+    Row(_in(P.VERIFYING),             _pre_failed,            P.FAILED,     to.abort,      "PrePromotionAnalysisFailed"),
+    Row(_in(P.VERIFYING),             _not_previewable,       P.STAGING,    to.fall_back,  "CandidateUnavailable"),
+    Row(_in(P.VERIFYING),             _cleared,               P.PRESCALING, to.prescale,   "Approved"),
+    Row(_in(P.PRESCALING),            _able_to_carry,         P.PROMOTING,  to.promote,    "CandidateAtFullSize"),
+    Row(_in(P.PROMOTING),             _lost_before_switch,    P.PRESCALING, to.fall_back,  "CandidateUnavailable"),
+    Row(_in(P.PROMOTING),             _switched,              P.PROVING,    to.prove,      "TrafficSwitched"),
+    Row(_in(P.PROVING),               _proved_rollback,       P.FAILED,     to.rolled_back,"RolledBack"),
+    Row(_in(P.PROVING),               _proved,                P.STABLE,     to.complete,   "Promoted"),
 )
 # fmt: on
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from taskservice_operator.api.status import Phase, Size, Status
+from taskservice_operator.core.traffic import live_target
 from taskservice_operator.core.view import SWITCHED, View
 
 SERVING_SINCE_SWITCH = frozenset({*SWITCHED, Phase.RETURNING})
@@ -25,11 +26,18 @@ def take_in_size(v: View) -> Status:
     own (``kubectl scale``) is for the live side at once, rollout or not (peers: argo-rollouts issue 4552).
     """
     declared, size = v.spec.replicas, v.status.size
-    if size is None or (v.status.phase is Phase.STABLE and v.wanted_revision == v.status.active):
+    if v.is_unreadable:
+        return v.status
+    if size is None or (v.status.phase is Phase.STABLE and v.wanted_revision in (v.status.active, None)):
         return replace(v.status, size=Size(declared, declared))
     if declared == size.declared:
         return v.status
-    return replace(v.status, size=Size(size.active if v.is_superseded() else declared, declared))
+    if not v.is_same_shape():
+        return replace(v.status, size=Size(size.active, declared))
+    floor = v.status.floor
+    pending = floor is not None and floor.until is None and v.status.phase in SWITCHED
+    floor = replace(floor, replicas=declared) if floor and pending else floor
+    return replace(v.status, size=Size(declared, declared), floor=floor)
 
 
 def expire_floor(v: View) -> Status:
@@ -44,8 +52,12 @@ def scale_of(v: View, revision: str) -> Scale:
     """The scale of one revision in the state that ``v`` shows."""
     scale = _scale_by_role(v, revision)
     observed = v.facts.of(revision)
-    selected = v.facts.live_revision == revision and revision not in (v.status.active, v.status.candidate)
-    if selected and scale.replicas is not None and scale.replicas < observed.replicas:
+    selected = revision in (v.facts.live_revision, live_target(v)) and revision not in (
+        v.status.active,
+        v.status.candidate,
+    )
+    abandoned = v.is_first and live_target(v) != revision
+    if selected and not abandoned and scale.replicas is not None and scale.replicas < observed.replicas:
         # Whatever the status says: what the live Service selects is not scaled down under it.
         return Scale(observed.replicas)
     return scale
@@ -68,7 +80,9 @@ def _scale_by_role(v: View, revision: str) -> Scale:
 
 
 def _live(v: View, revision: str, fixed: int) -> Scale:
-    floor = v.status.floor.replicas if v.status.floor else 0
+    floor = 0
+    if v.status.floor and (v.status.floor.until or v.status.floor.revision == revision):
+        floor = v.status.floor.replicas
     if v.autoscaling_of(revision) is not None:
         return Scale(None, floor)
     return Scale(max(fixed, floor))

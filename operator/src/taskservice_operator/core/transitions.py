@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from taskservice_operator.api import names
-from taskservice_operator.api.status import Failure, Floor, HistoryEntry, Phase, Retiring, Rollout, Status
+from taskservice_operator.api.status import Failure, Floor, HistoryEntry, Phase, Retiring, Rollout, Size, Status
 from taskservice_operator.core import verdict as analysis
 from taskservice_operator.core.model import Note
 from taskservice_operator.core.view import FLOOR_SECONDS, View
@@ -45,8 +45,11 @@ def roll_back(v: View, reason: str) -> tuple[Status, Note]:
     active, previous = v.status.active or "", v.previous() or ""
     status = _handled(v, names.VERB_ROLLBACK)
     status = _begin(v, status, previous, Rollout(started_at=v.now, fast=True, rollback=True))
+    # What must not be released again by itself is what the spec asks for: often the active one, but after a failed
+    # release it is the failed one, which stays remembered for its own reason until the rollback has arrived.
     message = f"revision {active} was left by request for {previous}"
-    status = replace(status, failure=Failure(active, "RolledBack", message, v.now))
+    failure = status.failure or Failure(v.wanted_revision or active, "RolledBack", message, v.now)
+    status = replace(status, failure=failure)
     return status, Note(reason, f"rolling back from {active} to {previous}", warning=True)
 
 
@@ -56,7 +59,7 @@ def revert(v: View, reason: str) -> tuple[Status, Note]:
     if status.candidate:
         status = _retire(v.with_status(_remember(v, "Superseded", reason)), status.candidate, 0)
     status = replace(status, phase=Phase.STABLE, candidate=None, rollout=None, analysis=(), failure=None)
-    return status, Note(reason, f"the spec asks for revision {v.status.active} again, which is live")
+    return status, Note(reason, f"revision {v.status.active}, which the spec asks for, is live")
 
 
 def verify(v: View, reason: str) -> tuple[Status, Note]:
@@ -73,7 +76,8 @@ def fall_back(v: View, reason: str) -> tuple[Status, Note]:
     """The candidate lost readiness before it went live: wait for it again, on the same clock."""
     phase = Phase.STAGING if v.status.phase is Phase.VERIFYING else Phase.PRESCALING
     rollout = replace(_rollout(v), verified_since=None) if phase is Phase.STAGING else _rollout(v)
-    status = _start_clock(v.with_status(replace(v.status, rollout=rollout)))
+    status = _without_pending_floor(replace(v.status, rollout=rollout))
+    status = _start_clock(v.with_status(status))
     status = replace(status, phase=phase, analysis=() if phase is Phase.STAGING else status.analysis)
     return status, Note(reason, f"revision {v.status.candidate} is no longer available", warning=True)
 
@@ -91,11 +95,16 @@ def prescale(v: View, reason: str) -> tuple[Status, Note]:
 
 
 def promote(v: View, reason: str) -> tuple[Status, Note]:
-    """Intent to switch, recorded before the switch itself."""
+    """Intent to switch, recorded before the switch itself, with the size that the candidate goes live at.
+
+    With an autoscaler on either side that size outlives the rollout for a while, else only the rollout needs it.
+    """
     size = v.full_size()
     status = _stop_clock(v) if v.status.rollout else replace(v.status, rollout=Rollout(started_at=v.now))
-    elastic = v.autoscaling_of(status.candidate) or v.autoscaling_of(status.active)
-    floor = Floor(status.candidate or "", size, v.now + timedelta(seconds=FLOOR_SECONDS)) if elastic else None
+    until = status.floor.until if status.floor else None
+    if v.autoscaling_of(status.candidate) or v.autoscaling_of(status.active):
+        until = v.now + timedelta(seconds=FLOOR_SECONDS)
+    floor = Floor(status.candidate or "", size, until)
     failure = status.failure if _is_rollback(v) else None
     return replace(status, phase=Phase.PROMOTING, floor=floor, failure=failure), Note(
         reason, f"live traffic moves to revision {status.candidate} with {size} available replicas"
@@ -118,27 +127,31 @@ def complete(v: View, reason: str) -> tuple[Status, Note]:
     if status.stable and status.stable != status.candidate:
         delay = v.spec.rollout.blue_green.scale_down_delay_seconds
         status = _retire(v.with_status(status), status.stable, delay)
-    status = replace(
-        status, phase=Phase.STABLE, stable=status.candidate, candidate=None, rollout=None, failure=None, analysis=()
-    )
+    status = replace(_settle_size(v, status), phase=Phase.STABLE, failure=None)
+    status = replace(status, stable=status.candidate, candidate=None, rollout=None, analysis=())
     return status, Note(reason, f"revision {status.stable} is live and stable")
 
 
 def rolled_back(v: View, reason: str) -> tuple[Status, Note]:
-    """A rollback has arrived.  The spec still asks for what was left; that is remembered until it changes."""
-    left = v.failed_revision
-    status = _remember(v, "RolledBack", reason)
-    if left:
-        status = _retire(v.with_status(status), left, v.spec.rollout.blue_green.scale_down_delay_seconds)
-    status = replace(status, phase=Phase.FAILED, stable=status.candidate, candidate=None, rollout=None, analysis=())
-    return status, Note(reason, f"revision {status.stable} is live again; {left} was left on request", warning=True)
+    """A rollback has arrived.  What the spec still asks for is not released until the spec changes."""
+    left, arrived, refused = v.status.stable, v.status.candidate, v.failed_revision or ""
+    delay = v.spec.rollout.blue_green.scale_down_delay_seconds
+    status = _retire(v.with_status(_remember(v, "RolledBack", reason)), left, delay)
+    message = f"revision {left} was left by request for {arrived}"
+    if refused not in (left, arrived):
+        message += f", and revision {refused}, which the spec asks for, has failed"
+    status = replace(_settle_size(v, status), phase=Phase.FAILED, failure=Failure(refused, reason, message, v.now))
+    status = replace(status, stable=arrived, candidate=None, rollout=None, analysis=())
+    return status, Note(reason, f"revision {arrived} is live again; {left} was left by request", warning=True)
 
 
 def turn_back(v: View, reason: str) -> tuple[Status, Note]:
     """Give up after the switch: live traffic goes back to stable, which is still up, whatever the candidate does."""
     status = _handled(v, names.VERB_ABORT) if v.is_asked(names.VERB_ABORT, v.status.candidate) else v.status
     cause = _cause(v, reason)
-    failure = Failure(status.candidate or "", reason, cause, v.now)
+    failure = (
+        _failed_rollback(v, reason, cause) if _is_rollback(v) else Failure(status.candidate or "", reason, cause, v.now)
+    )
     status = replace(_stop_clock(v.with_status(status)), phase=Phase.RETURNING, failure=failure)
     return status, Note(reason, f"{cause}; live traffic returns to {status.stable}", warning=True)
 
@@ -147,20 +160,35 @@ def returned(v: View, reason: str) -> tuple[Status, Note]:
     """Live traffic was seen on stable again."""
     status = _remember(v, "Aborted", v.status.failure.reason if v.status.failure else reason)
     status = _retire(v.with_status(status), status.candidate, v.spec.rollout.abort_scale_down_delay_seconds)
-    status = replace(status, phase=Phase.FAILED, active=status.stable, candidate=None, rollout=None)
+    status = replace(_without_pending_floor(status), phase=Phase.FAILED, active=status.stable)
+    status = replace(status, candidate=None, rollout=None)
     return status, Note(reason, f"live traffic is back on revision {status.stable}", warning=True)
+
+
+def stay(v: View, reason: str) -> tuple[Status, Note]:
+    """There is no stable side to return to and the spec moved on: go from what serves, faulty as it may be."""
+    given_up, serving = v.status.stable, v.status.candidate
+    status = _retire(v.with_status(_remember(v, "Aborted", reason)), given_up, 0)
+    size = Size(v.facts.of(serving).replicas, status.size.declared if status.size else v.spec.replicas)
+    status = replace(_without_pending_floor(status), active=serving, stable=serving, candidate=None, size=size)
+    status, _ = stage(v.with_status(status), reason)
+    message = (
+        f"revision {given_up} has no ready pods to return to: {serving} stays live until {v.wanted_revision} is ready"
+    )
+    return status, Note(reason, message, warning=True)
 
 
 def abort(v: View, reason: str) -> tuple[Status, Note]:
     """Give up before the switch: live traffic never left the stable side."""
     status = _handled(v, names.VERB_ABORT) if v.is_asked(names.VERB_ABORT, v.status.candidate) else v.status
     cause = _cause(v, reason)
-    candidate, rollback = status.candidate or "", bool(status.rollout and status.rollout.rollback)
+    candidate = status.candidate or ""
     status = _stop_clock(v.with_status(_remember(v.with_status(status), "Aborted", reason)))
-    if rollback:
-        # Nothing was left after all: the active side stays, and the spec still asks for it.
+    if _is_rollback(v):
+        # Nothing was left after all.  If the spec asks for the active side, the next row finds that.
         status = _retire(v.with_status(status), candidate, 0)
-        status = replace(status, phase=Phase.STABLE, candidate=None, rollout=None, failure=None, analysis=())
+        status = replace(status, failure=_failed_rollback(v, reason, cause), analysis=())
+        status = replace(status, phase=Phase.FAILED, candidate=None, rollout=None)
         return status, Note(reason, f"the rollback to {candidate} was given up: {cause}", warning=True)
     failure = Failure(candidate, reason, cause, v.now)
     if v.is_first and reason == "ProgressDeadlineExceeded":
@@ -199,6 +227,26 @@ def _cause(v: View, reason: str) -> str:
     return f"the release of revision {candidate} was aborted on request"
 
 
+def _failed_rollback(v: View, reason: str, cause: str) -> Failure | None:
+    """What is on record after a rollback that came to nothing: an earlier failure keeps its own reason."""
+    failure = v.status.failure
+    return (
+        replace(failure, reason=reason, message=cause) if failure and failure.revision == v.status.stable else failure
+    )
+
+
+def _settle_size(v: View, status: Status) -> Status:
+    """The candidate is the live side for good: it keeps the size it went live with."""
+    if v.autoscaling_of(v.status.candidate) is None:
+        size = Size(v.full_size(), status.size.declared if status.size else v.spec.replicas)
+        status = replace(status, size=size)
+    return _without_pending_floor(status)
+
+
+def _without_pending_floor(status: Status) -> Status:
+    return replace(status, floor=None) if status.floor and status.floor.until is None else status
+
+
 def _is_rollback(v: View) -> bool:
     return bool(v.status.rollout and v.status.rollout.rollback)
 
@@ -210,9 +258,7 @@ def _rollout(v: View) -> Rollout:
 def _begin(v: View, status: Status, candidate: str, rollout: Rollout) -> Status:
     retiring = tuple(entry for entry in status.retiring if entry.revision != candidate)
     rollout = replace(rollout, clocked_since=None if v.spec.paused else v.now)
-    return replace(
-        status, phase=Phase.STAGING, candidate=candidate, rollout=rollout, retiring=retiring, analysis=()
-    )
+    return replace(status, phase=Phase.STAGING, candidate=candidate, rollout=rollout, retiring=retiring, analysis=())
 
 
 def _retire(v: View, revision: str | None, delay_seconds: int) -> Status:
@@ -230,7 +276,11 @@ def _remember(v: View, result: str, reason: str) -> Status:
     image = record.image if record else v.spec.template.get("image", "")
     started = rollout.started_at if rollout else v.now
     entry = HistoryEntry(candidate or "", result, reason, started, v.now, image)
-    return replace(v.status, history=(*v.status.history, entry)[-HISTORY_LIMIT:])
+    history = [*v.status.history, entry]
+    while len(history) > HISTORY_LIMIT:
+        # Many failures in a row must not make us forget where a rollback goes.
+        history.remove(next((old for old in history if old.result in ("Aborted", "Superseded")), history[0]))
+    return replace(v.status, history=tuple(history))
 
 
 def _handled(v: View, annotation: str) -> Status:

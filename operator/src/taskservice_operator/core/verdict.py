@@ -27,6 +27,17 @@ def start_runs(metrics: Iterable[Metric], stage: str, revision: str) -> tuple[An
     return tuple(AnalysisRun(stage, metric.name, revision, dry_run=metric.dry_run) for metric in metrics)
 
 
+def align(
+    runs: tuple[AnalysisRun, ...], metrics: Iterable[Metric], stage: str, revision: str
+) -> tuple[AnalysisRun, ...]:
+    """The tallies that ``metrics`` call for now: the spec's metrics may change while they are being measured."""
+    known = {run.metric: run for run in runs if run.stage == stage and run.revision == revision}
+    return tuple(
+        replace(known.get(metric.name) or AnalysisRun(stage, metric.name, revision), dry_run=metric.dry_run)
+        for metric in metrics
+    )
+
+
 def record(
     runs: tuple[AnalysisRun, ...], metrics: Iterable[Metric], measurements: Iterable[Measurement]
 ) -> tuple[AnalysisRun, ...]:
@@ -50,7 +61,7 @@ def _count(run: AnalysisRun, measurement: Measurement) -> AnalysisRun:
         failed=run.failed + (measurement.verdict == "Fail"),
         errors=run.errors + error,
         consecutive_errors=run.consecutive_errors + 1 if error else 0,
-        last_measured_at=measurement.finished_at,
+        last_measured_at=measurement.finished_at.replace(microsecond=0),
         message=measurement.message,
     )
 

@@ -14,7 +14,7 @@ from taskservice_operator.core.model import Manifest
 from taskservice_operator.core.revision import Blocked, Wanted
 
 CLOCKED = frozenset({Phase.STAGING, Phase.PRESCALING})
-"""Phases whose time counts against the progress deadline: those that wait for pods, never those that wait for people."""
+"""Phases whose time counts against the progress deadline: those that wait for pods, never for people."""
 SWITCHED = frozenset({Phase.PROMOTING, Phase.PROVING})
 UNDER_WAY = frozenset({Phase.STAGING, Phase.VERIFYING, Phase.PRESCALING, *SWITCHED})
 FLOOR_SECONDS = 600
@@ -51,11 +51,20 @@ class View:
         return self.status.active is None
 
     def previous(self) -> str | None:
-        """The revision a rollback goes to: the last promoted one before the active whose record still exists."""
-        for entry in reversed(self.status.history):
-            known = self.facts.of(entry.revision).record is not None
-            if entry.result == "Promoted" and known and entry.revision not in (self.status.active, self.failed_revision):
-                return entry.revision
+        """The revision a rollback goes to: what was live before the active one, and still has its record.
+
+        History is read as an undo list: a promotion pushes, a rollback pops down to where it went, so what was left
+        by request is never returned to by the next rollback.
+        """
+        line: list[str] = []
+        for entry in self.status.history:
+            if entry.result == "RolledBack" and entry.revision in line:
+                del line[line.index(entry.revision) + 1 :]
+            elif entry.result in ("Promoted", "RolledBack"):
+                line = [revision for revision in line if revision != entry.revision] + [entry.revision]
+        for revision in reversed(line):
+            if revision not in (self.status.active, self.failed_revision) and self.facts.of(revision).record:
+                return revision
         return None
 
     def was_promoted(self, revision: str | None) -> bool:
@@ -63,6 +72,20 @@ class View:
 
     def is_kept(self, revision: str | None) -> bool:
         return any(entry.revision == revision for entry in self.status.retiring)
+
+    def is_same_shape(self) -> bool:
+        """The spec asks for the revision it asked for at the last look: at most numbers and settings have changed."""
+        if self.wanted is not None:
+            return self.wanted.revision == self.status.wanted
+        record = self.facts.of(self.status.wanted).record
+        if record is None or self.is_unreadable:
+            return False
+        return record.template == self.spec.template and parse_autoscaling(record.autoscaling) == self.spec.autoscaling
+
+    @property
+    def is_unreadable(self) -> bool:
+        """The spec cannot be understood, so it says nothing about what should be."""
+        return self.blocked is not None and self.blocked.note.reason == "InvalidSpec"
 
     def is_superseded(self) -> bool:
         """The spec now asks for something that is neither the candidate, nor live, nor known to fail."""
@@ -100,11 +123,21 @@ class View:
             observed = self.facts.of(self.status.active)
             least = autoscaling.min_replicas
             return max(observed.replicas, least) if observed.deployed else least
-        return self.status.size.active if self.status.size else self.spec.replicas
+        return max(self.status.size.active if self.status.size else self.spec.replicas, self._lasting_floor())
+
+    def _lasting_floor(self) -> int:
+        floor = self.status.floor
+        return floor.replicas if floor and floor.until else 0
 
     def full_size(self) -> int:
-        """Replicas the candidate needs before it may go live: never less than what carries the load right now."""
+        """Replicas the candidate needs before it may go live: never less than what carries the load right now.
+
+        After the switch, the number it went live with: the next revision's ``replicas`` is not for this one.
+        """
         candidate, serving = self.autoscaling_of(self.status.candidate), self.autoscaling_of(self.status.active)
+        floor = self.status.floor
+        if candidate is None and self.status.phase in SWITCHED and floor and floor.revision == self.status.candidate:
+            return floor.replicas
         carried = 0 if self.is_first else self.active_size()
         if candidate is not None:
             return min(max(candidate.min_replicas, carried), candidate.max_replicas)
@@ -112,7 +145,7 @@ class View:
             return max(self.spec.replicas, carried)
         if self.status.rollout and self.status.rollout.rollback:
             return self.active_size()
-        return self.spec.replicas
+        return max(self.spec.replicas, self._lasting_floor())
 
     def staging_size(self) -> int:
         """Replicas of the candidate while it is only previewed."""
@@ -152,7 +185,7 @@ class View:
         return analysis.verdict(self.status.analysis, analysis.POST, self.status.candidate or "")
 
     def approval_due(self) -> datetime | None:
-        """When promotion is approved without a person; None when only a person can."""
+        """When promotion is approved without a person; None when only a person can.  For after a passed analysis."""
         rollout, blue_green = self.status.rollout, self.spec.rollout.blue_green
         if rollout is None:
             return None
@@ -160,7 +193,9 @@ class View:
             return rollout.started_at
         if not blue_green.auto_promotion or rollout.verified_since is None:
             return None
-        return rollout.verified_since + timedelta(seconds=blue_green.auto_promotion_seconds)
+        measured = [run.last_measured_at for run in self.status.analysis if run.stage == analysis.PRE]
+        passed_at = max([rollout.verified_since, *(moment for moment in measured if moment is not None)])
+        return passed_at + timedelta(seconds=blue_green.auto_promotion_seconds)
 
     def is_approved(self) -> bool:
         if self.is_asked(names.VERB_PROMOTE, self.status.candidate):

@@ -39,13 +39,13 @@ def build_deployment(owner: Owner, record: Record, replicas: int | None) -> dict
 
 
 def _protected(patch: Any) -> Any:
-    """The overlay without our own labels: moving those would put pods behind the wrong Service."""
-    labels = (patch.get("metadata") or {}).get("labels")
-    if not labels:
-        return patch
+    """The overlay without what would take pods from behind their Service: our labels, or all metadata or containers."""
     ours = {names.LABEL_OWNER, names.LABEL_REVISION, names.LABEL_COLOUR, names.LABEL_MANAGED_BY}
-    kept = {key: value for key, value in labels.items() if key not in ours}
-    return {**patch, "metadata": {**patch["metadata"], "labels": kept}}
+    metadata, spec = dict(patch.get("metadata") or {}), dict(patch.get("spec") or {})
+    metadata["labels"] = {key: value for key, value in (metadata.get("labels") or {}).items() if key not in ours}
+    if not spec.get("containers"):
+        spec.pop("containers", None)
+    return {"metadata": metadata, "spec": spec}
 
 
 def _pod_spec(owner: Owner, record: Record) -> dict[str, Any]:
@@ -118,9 +118,7 @@ def _probes(template: Any, port: int, management: int | None) -> dict[str, Any]:
     given = template.get("probes") or {}
     probes = {f"{kind}Probe": probe for kind, probe in given.items() if probe}
     if "readinessProbe" not in probes:
-        target = (
-            {"httpGet": {"path": "/readyz", "port": management}} if management else {"tcpSocket": {"port": port}}
-        )
+        target = {"httpGet": {"path": "/readyz", "port": management}} if management else {"tcpSocket": {"port": port}}
         probes["readinessProbe"] = {**target, "periodSeconds": 2, "failureThreshold": 2, "timeoutSeconds": 2}
     if "livenessProbe" not in probes and management:
         probes["livenessProbe"] = {

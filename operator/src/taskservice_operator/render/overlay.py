@@ -5,29 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from taskservice_operator.render.merge_keys import by_identity
 
-def overlay(base: Any, patch: Any) -> Any:
-    """Lay ``patch`` over ``base``.
 
-    Mappings merge by key (null removes), lists of named mappings merge by ``name`` (as Kubernetes' strategic merge
-    does for containers, env and volumes), anything else is replaced.
+def overlay(base: Any, patch: Any, field: str = "") -> Any:
+    """Lay ``patch`` over ``base``, both found under the name ``field``.
+
+    Mappings merge by key (null removes), lists with a merge key merge by it (as Kubernetes' strategic merge does for
+    containers, env, volumes and mounts), anything else is replaced.
     """
-    if isinstance(base, Mapping) and isinstance(patch, Mapping):
-        merged = {key: value for key, value in base.items() if patch.get(key, ...) is not None}
+    if isinstance(patch, Mapping):
+        under = base if isinstance(base, Mapping) else {}
+        merged = {key: value for key, value in under.items() if patch.get(key, ...) is not None}
         for key, value in patch.items():
             if value is not None:
-                merged[key] = overlay(base[key], value) if key in base else value
+                merged[key] = overlay(under.get(key), value, key)
         return merged
-    if _is_named_list(base) and _is_named_list(patch):
-        patches = {entry["name"]: entry for entry in patch}
-        known = [overlay(entry, patches.pop(entry["name"], {})) for entry in base]
-        return known + list(patches.values())
+    if isinstance(patch, list | tuple):
+        known, patches = by_identity(field, base), by_identity(field, patch)
+        if known is None or patches is None:
+            return [overlay(None, entry) for entry in patch]
+        kept = [overlay(entry, patches.pop(identity, {})) for identity, entry in known.items()]
+        return kept + [overlay(None, entry) for entry in patches.values()]
     return patch
-
-
-def _is_named_list(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(entry, Mapping) and isinstance(entry.get("name"), str) for entry in value)
-    )

@@ -1,4 +1,4 @@
-"""The two Services: live (``<name>``) and preview (``<name>-preview``).  Which revision they select is core's to say."""
+"""The two Services: live (``<name>``) and preview (``<name>-preview``).  Whom they select is for the core to say."""
 
 from __future__ import annotations
 

@@ -1,0 +1,41 @@
+"""Where the two Services point: the one place where the switch is thrown."""
+
+from __future__ import annotations
+
+from taskservice_operator.api.status import Phase
+from taskservice_operator.core.view import SWITCHED, View
+
+
+def live_target(v: View) -> str | None:
+    """The revision that live traffic should go to now.
+
+    Whatever the rollout says, traffic is not moved from a revision that has ready pods to one that has none: the
+    move waits until there is somebody to serve it.
+    """
+    target, selected = _intended(v), v.facts.live_revision
+    if target is None or selected in (None, target):
+        return target
+    serves, would_serve = v.facts.of(selected).ready > 0, v.facts.of(target).ready > 0
+    return selected if serves and not would_serve and not _is_empty_by_request(v, target) else target
+
+
+def preview_target(v: View) -> str | None:
+    """The candidate while there is one, else whatever is live, so that the preview address always answers."""
+    return v.status.candidate or live_target(v)
+
+
+def _intended(v: View) -> str | None:
+    if v.status.phase in SWITCHED:
+        return v.status.candidate
+    if v.status.phase is Phase.RETURNING:
+        return v.status.stable
+    return v.status.active or v.status.candidate
+
+
+def _is_empty_by_request(v: View, revision: str) -> bool:
+    """Somebody asked for zero replicas: then none being ready is what was wanted."""
+    if v.autoscaling_of(revision) is not None:
+        return False
+    if revision == v.status.candidate and v.status.phase in SWITCHED:
+        return v.full_size() == 0
+    return bool(v.status.size and v.status.size.active == 0 and v.status.active is not None)
