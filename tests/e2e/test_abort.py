@@ -30,7 +30,7 @@ def test_a_crash_looping_candidate_is_aborted_and_the_live_pods_are_the_same_one
     assert live.pod_uids("crash", stable) == before
     assert live.condition("crash", "Available")["status"] == "True"
     assert live.condition("crash", "Stalled")["status"] == "True"
-    assert live.ask("crash")["TASKSERVICE_REVISION"] == stable
+    assert live.answers("crash", TASKSERVICE_REVISION=stable)
 
 
 def test_a_failed_revision_is_tried_again_only_on_request(live: Live) -> None:
@@ -62,7 +62,7 @@ def test_a_failed_post_promotion_analysis_switches_back(live: Live) -> None:
     assert found["status"]["failure"]["reason"] == "PostPromotionAnalysisFailed"
     assert live.active("proof") == stable
     assert live.pod_uids("proof", stable) == before
-    assert live.ask("proof")["TASKSERVICE_REVISION"] == stable
+    assert live.answers("proof", TASKSERVICE_REVISION=stable)
 
 
 def test_an_abort_by_hand_leaves_the_live_side_and_another_verb_is_refused_with_a_sentence(live: Live) -> None:

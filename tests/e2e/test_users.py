@@ -79,5 +79,5 @@ def test_a_new_change_supersedes_the_candidate_and_never_the_live_side(live: Liv
     live.change("door", env=[{"name": "ECHO_GREETING", "value": "four"}])
     assert live.pod_uids("door", active) == pods
     live.wait_ready("door")
-    assert live.ask("door")["ECHO_GREETING"] == "four"
+    assert live.answers("door", ECHO_GREETING="four")
     assert "Superseded" in [entry["result"] for entry in live.status("door")["history"]]

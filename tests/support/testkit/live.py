@@ -111,6 +111,15 @@ class Live:
         finally:
             connection.close()
 
+    def answers(self, service: str, **expected: str) -> bool:
+        """Whether the Service comes to answer with these variables; nodes learn of a switch a moment after the API."""
+        end = time.monotonic() + 20
+        while any((answer := self.ask(service)).get(name) != value for name, value in expected.items()):
+            if time.monotonic() > end:
+                raise AssertionError(f"{service} answers {answer}, not {expected}")
+            time.sleep(0.2)
+        return True
+
     def pod_uids(self, name: str, revision: str) -> set[str]:
         """UIDs of the living pods of a revision."""
         labels = f"taskservice.dev/name={name},taskservice.dev/revision={revision}"

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TIMEOUT_SECONDS = 10.0
+IDLE_SECONDS = 30.0
+"""Connections idle for longer are not used again, as in any client's pool: servers close idle ones (ours 75 s)."""
 REVISION_HEADER = "X-TaskService-Revision"
 PASSWORD = "a demonstration, not a secret"  # noqa: S105 — accounts of the demonstration's own making
 MOST_WORKERS = 64
@@ -29,6 +31,10 @@ class Target:
 
     host: str
     port: int
+
+
+Connections = dict[Target, tuple[http.client.HTTPConnection, float]]
+"""Kept connections by target, with the time of their last use (``time.monotonic``)."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ class Load:
 
     def _work(self, account: Account, keep: bool, index: int) -> None:
         dice = random.Random(index)  # noqa: S311 — a mix of requests, nothing secret
-        connections: dict[Target, http.client.HTTPConnection | None] = {}
+        connections: Connections = {}
         pause = (self.keep_alive + self.fresh) / self.rate
         began = time.monotonic()
         next_at = began + dice.random() * pause
@@ -125,16 +131,15 @@ class Load:
                 break
             next_at = max(next_at + pause, time.monotonic() - 1.0)
             self._one(account, keep, dice, connections)
-        for connection in connections.values():
-            if connection is not None:
-                connection.close()
+        for connection, _ in connections.values():
+            connection.close()
 
     def _one(
         self,
         account: Account,
         keep: bool,
         dice: random.Random,
-        connections: dict[Target, http.client.HTTPConnection | None],
+        connections: Connections,
     ) -> None:
         roll = dice.random()
         if not account.token or roll < 0.004:
@@ -149,10 +154,10 @@ class Load:
         began, revision, failure = time.monotonic(), "", ""
         try:
             connection, status, answer, revision = _exchange(
-                connections.get(target) if keep else None, target, method, path, body, account.token
+                _kept(connections, target), target, method, path, body, account.token
             )
             if keep:
-                connections[target] = connection
+                connections[target] = (connection, time.monotonic())
             else:
                 connection.close()
             if status != expected:
@@ -165,6 +170,15 @@ class Load:
             failure = f"{type(error).__name__}: {error}"
             connections.pop(target, None)
         self.samples.append(Sample(time.time(), time.monotonic() - began, kind, revision, failure))
+
+
+def _kept(connections: Connections, target: Target) -> http.client.HTTPConnection | None:
+    """The kept connection to a target, unless it has been idle for too long."""
+    connection, used_at = connections.pop(target, (None, 0.0))
+    if connection is not None and time.monotonic() - used_at > IDLE_SECONDS:
+        connection.close()
+        return None
+    return connection
 
 
 def _exchange(

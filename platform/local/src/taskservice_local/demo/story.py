@@ -72,7 +72,7 @@ class Story:
     def _aborted(self, second: str) -> None:
         with self.phase("release v3, which crashes") as phase:
             broken = {"TASKSERVICE_VERSION": "v3", "TASKSERVICE_LOG_LEVEL": "shout"}
-            self.release("v3", wait=False, config=broken, autoPromotion=True, progressDeadlineSeconds=12)
+            self.release("v3", wait=False, config=broken, autoPromotion=True, progressDeadlineSeconds=20)
             self.watch("v3 to be aborted", 60, lambda s: s["phase"] == "Failed")
             status = self.status()
             if status["revisions"].get("active") != second:
