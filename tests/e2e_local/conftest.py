@@ -12,9 +12,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+
 from taskservice_local.built import BuiltCluster
 from taskservice_local.machine import Machine
 from taskservice_local.parts import KUBERNETES
@@ -81,5 +81,3 @@ def cluster(lifecycle: Cluster) -> Cluster:
     """The cluster, up and whole."""
     lifecycle.up()
     return lifecycle
-
-

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from taskservice_local import builder, cgroups, controls, kubectl, machine, mounts, network, node, pki, traces
@@ -51,7 +53,7 @@ class BuiltCluster:
         self.paths = paths
         self.label = label_of(paths.name)
 
-    @property
+    @cached_property
     def supervisor(self) -> Supervisor:
         prefix = tuple(network.inside(self.plan, []))
         return Supervisor(self.paths.records, self.paths.logs, prefix, cgroups.components_file(self.label))
@@ -100,7 +102,7 @@ class BuiltCluster:
         """Return the state of every component and of the node."""
         if not (self.paths.state / "network.json").exists():
             return Report(f"The cluster {self.paths.name} is not up.", healthy=False)
-        ready = self.kubectl.condition("Ready", "node", self.label)
+        ready = self.kubectl.node_ready(self.label)
         return build_report(self.supervisor.states(), COMPONENTS, self.label, ready)
 
     def load(self, archive: Path) -> None:
@@ -160,12 +162,13 @@ class BuiltCluster:
     def _start_node(self) -> None:
         supervisor = self.supervisor
         self._load_program(PAUSE_IMAGE)
-        supervisor.ensure(node.kubelet(self.paths, self.plan))
+        began = datetime.now(UTC).replace(microsecond=0)  # heartbeats have whole seconds
+        started = supervisor.ensure(node.kubelet(self.paths, self.plan))
         supervisor.ensure(node.kube_proxy(self.paths, self.plan))
 
         def ready() -> bool:
             supervisor.check()
-            return self.kubectl.condition("Ready", "node", self.label)
+            return self.kubectl.node_ready(self.label, since=began if started else None)
 
         wait_for("the node to be Ready", ready, 90)
         say(f"  node {self.label} is Ready; KUBECONFIG={self.paths.kubeconfig}")
@@ -178,12 +181,8 @@ class BuiltCluster:
 
         def ready() -> bool:
             self.supervisor.check()
-            system = ("deployment", "--namespace=kube-system")
-            return (
-                self.kubectl.condition("Available", *system, "coredns")
-                and self.kubectl.condition("Available", *system, "metrics-server")
-                and self.kubectl.condition("Available", "apiservice", "v1beta1.metrics.k8s.io")
-            )
+            # Asked of the programs themselves, through kube-proxy: conditions may be those from before a crash.
+            return network.connects(self.plan.dns_address, 53) and self.kubectl.has_metrics()
 
         wait_for("CoreDNS and metrics-server", ready, 120, every=0.5)
 

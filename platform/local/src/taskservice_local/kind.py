@@ -45,7 +45,7 @@ class KindCluster:
         with step("starting metrics"):
             self.load(METRICS_SERVER_IMAGE.archive())
             self.kubectl.apply("metrics-server.yaml", image=METRICS_SERVER_IMAGE.reference)
-            wait_for("metrics-server", self._has_metrics, 120, every=1)
+            wait_for("metrics-server", self.kubectl.has_metrics, 120, every=1)
 
     def down(self) -> None:
         """Delete the cluster; does nothing where there is none."""
@@ -62,11 +62,8 @@ class KindCluster:
         if not self._exists():
             return Report(f"The kind cluster {self.paths.name} is gone; `up` makes it again.", healthy=False)
         node = f"{self.paths.name}-control-plane"
-        ready = self.kubectl.condition("Ready", "node", node)
+        ready = self.kubectl.node_ready(node)
         return Report(f"node {node}: {'Ready' if ready else 'not Ready'}", healthy=ready)
-
-    def _has_metrics(self) -> bool:
-        return self.kubectl.condition("Available", "apiservice", "v1beta1.metrics.k8s.io")
 
     def _exists(self) -> bool:
         return self.paths.name in self._kind("get", "clusters").split()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+from datetime import datetime
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -38,11 +39,20 @@ class Kubectl:
         except LocalError:
             return None
 
-    def condition(self, kind: str, *words: str) -> bool:
-        """Tell whether the condition `kind` of an object is True."""
-        found = self.get(*words) or {}
-        conditions = found.get("status", {}).get("conditions", [])
-        return any(each["type"] == kind and each["status"] == "True" for each in conditions)
+    def node_ready(self, node: str, since: datetime | None = None) -> bool:
+        """Tell whether a node is Ready; said after `since`, if given, for the API server remembers what was."""
+        found = self.get("node", node) or {}
+        for each in found.get("status", {}).get("conditions", []):
+            if each["type"] == "Ready" and each["status"] == "True":
+                return since is None or datetime.fromisoformat(each["lastHeartbeatTime"]) >= since
+        return False
+
+    def has_metrics(self) -> bool:
+        """Tell whether metrics-server answers through the API server, with the metrics of a node."""
+        try:
+            return bool(json.loads(self("get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes"))["items"])
+        except LocalError:
+            return False
 
 
 def answers(address: str, port: int, ca: Path, path: str = "/readyz") -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +147,15 @@ def remove(plan: NetworkPlan) -> None:
         run(["ip", "link", "delete", plan.host_link])
     if plan.namespace.exists():
         run(["ip", "netns", "delete", plan.label])
+
+
+def connects(address: str, port: int) -> bool:
+    """Tell whether something accepts TCP connections there."""
+    try:
+        socket.create_connection((address, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def conflist(plan: NetworkPlan, data: Path) -> str:

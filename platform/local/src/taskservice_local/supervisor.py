@@ -31,6 +31,7 @@ class Supervisor:
         self.logs = logs
         self.prefix = prefix
         self.cgroup = cgroup
+        self.ensured: set[str] = set()
 
     def log(self, component: str) -> Path:
         return self.logs / f"{component}.log"
@@ -40,6 +41,7 @@ class Supervisor:
 
         One that runs with another command line or other files is restarted.
         """
+        self.ensured.add(component.name)
         changed = [path for path, text in component.files.items() if not path.exists() or path.read_text() != text]
         known = self.records.load().get(component.name)
         argv = (*self.prefix, *component.argv)
@@ -54,9 +56,12 @@ class Supervisor:
         return True
 
     def check(self) -> None:
-        """Raise LocalError, with the log's last lines, when a recorded component is dead."""
+        """Raise LocalError, with the log's last lines, when a component is dead that `ensure` found or started.
+
+        Others may be dead still: a repair comes to them in their turn.
+        """
         for state in self.states():
-            if not state.alive:
+            if state.component in self.ensured and not state.alive:
                 lines = "\n".join("    " + line for line in state.last_lines)
                 raise LocalError(f"{state.component} died; its log {self.log(state.component)} ends with:\n{lines}")
 
