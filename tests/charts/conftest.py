@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from taskservice_local import parts
+from taskservice_local import builder, parts
 
 CHARTS = Path(__file__).resolve().parents[2] / "charts"
 
@@ -46,11 +45,9 @@ class Helm:
 
 @pytest.fixture(scope="session")
 def helm() -> Helm:
-    built = parts.HELM.binary("helm")
-    found = str(built) if built.exists() else shutil.which("helm")
-    if not found:
-        pytest.skip("no helm here: run `python -m taskservice_local build helm`")
-    return Helm(found)
+    """Helm 4, built on the first use of a machine."""
+    builder.build((parts.HELM,))
+    return Helm(str(parts.HELM.binary("helm")))
 
 
 @pytest.fixture
