@@ -59,8 +59,8 @@ def test_a_foreign_object_in_the_way_is_named_and_left_alone(live: Live) -> None
     foreign = {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": "taken", "labels": {"of": "somebody else"}},
-        "spec": {"ports": [{"port": 80}], "selector": {"of": "somebody else"}},
+        "metadata": {"name": "taken", "labels": {"of": "somebody-else"}},
+        "spec": {"ports": [{"port": 80}], "selector": {"of": "somebody-else"}},
     }
     live.apply(foreign)
     before = live.get("service", "taken")

@@ -17,7 +17,9 @@ def status() -> Schema:
     return record(
         "What the operator last saw and did. Written by the operator only.",
         {
-            "observedGeneration": _large("The metadata.generation this status speaks about."),
+            "observedGeneration": _large(
+                "The metadata.generation this status speaks about; -1 until the operator has looked at all.", least=-1
+            ),
             "conditions": _conditions(),
             "phase": text(
                 "Where a rollout stands, for people. Programs should read conditions.",
@@ -98,6 +100,8 @@ def status() -> Schema:
                 required=["revision", "reason", "message", "at"],
             ),
         },
+        # Without it kstatus (Helm --wait, Flux) takes an object that nobody has looked at yet for finished.
+        default={"observedGeneration": -1},
     )
 
 
@@ -185,5 +189,5 @@ def _count(description: str) -> Schema:
     return whole(description, most=None)
 
 
-def _large(description: str) -> Schema:
-    return whole(description, most=None) | {"format": "int64"}
+def _large(description: str, least: int = 0) -> Schema:
+    return whole(description, least=least, most=None) | {"format": "int64"}
