@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from taskservice_operator.api import names
+from taskservice_operator.api.spec import DEFAULT_PORT
 from taskservice_operator.core.model import ObjectKey, Snapshot
 from taskservice_operator.core.scaling import Scale, scale_of
 from taskservice_operator.core.traffic import live_target, preview_target
@@ -52,11 +53,16 @@ def desired_objects(v: View, snapshot: Snapshot) -> dict[ObjectKey, Manifest]:
         if scale.replicas is None and autoscaling is not None:
             manifests.append(build_autoscaler(owner, record, autoscaling, scale.floor))
     for name, target in ((owner.name, live_target(v)), (owner.preview, preview_target(v))):
-        if target in records:
-            manifests.append(build_service(owner, name, records[target]))
-    if (live := live_target(v)) in records:
-        manifests.append(build_disruption_budget(owner, records[live]))
+        if target is not None and (port := _port_of(v, records.get(target), target)) is not None:
+            manifests.append(build_service(owner, name, target, port))
+    if (live := live_target(v)) is not None:
+        manifests.append(build_disruption_budget(owner, live))
     return {ObjectKey.of(manifest): manifest for manifest in manifests}
+
+
+def _port_of(v: View, record: Record | None, revision: str) -> int | None:
+    """The port of a revision; from its Deployment when its record was lost, as traffic must be able to return to it."""
+    return record.template.get("port", DEFAULT_PORT) if record else v.facts.of(revision).port
 
 
 def record_of(v: View, revision: str) -> Record | None:

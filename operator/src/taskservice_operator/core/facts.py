@@ -34,6 +34,7 @@ class RevisionFacts:
     pods: int = 0
     pod_names: frozenset[str] = frozenset()
     colour: str | None = None
+    port: int | None = None
     trouble: Note | None = None
 
 
@@ -118,8 +119,18 @@ def _revision_facts(
         pods=len(living),
         pod_names=frozenset(pod["metadata"]["name"] for pod in living),
         colour=((deployment or {}).get("metadata", {}).get("labels") or {}).get(names.LABEL_COLOUR),
+        port=_port(deployment),
         trouble=diagnose(deployment, living),
     )
+
+
+def _port(deployment: Manifest | None) -> int | None:
+    template = ((deployment or {}).get("spec") or {}).get("template") or {}
+    for container in (template.get("spec") or {}).get("containers") or ():
+        for port in container.get("ports") or ():
+            if port.get("name") == "http":
+                return port["containerPort"]
+    return None
 
 
 def _is_ready(pod: Manifest) -> bool:

@@ -46,7 +46,7 @@ def _is_rollback(v: View) -> bool:
     return bool(v.status.rollout and v.status.rollout.rollback)
 
 
-def _promoted_side_is_dead(v: View) -> bool:
+def _promoted_is_dead(v: View) -> bool:
     """Live traffic goes to a candidate without one ready pod; stable could serve it, or a new spec would mend it."""
     if v.is_first or v.facts.live_revision != v.status.candidate or v.full_size() == 0:
         return False
@@ -146,31 +146,31 @@ P = Phase
 # fmt: off
 TABLE: tuple[Row, ...] = (
     # giving up: first, and whatever the candidate's health
-    Row(BEFORE_SWITCH,                _abort_asked,           P.FAILED,     to.abort,      "AbortRequested"),
-    Row(SWITCHED,                     _abort_after_switch,    P.RETURNING,  to.turn_back,  "AbortRequested"),
-    Row(SWITCHED,                     _promoted_side_is_dead, P.RETURNING,  to.turn_back,  "PromotedUnavailable"),
-    Row(_in(P.PROVING),               _post_failed,           P.RETURNING,  to.turn_back,  "PostPromotionAnalysisFailed"),
-    Row(_in(P.RETURNING),             _back_on_stable,        P.FAILED,     to.returned,   "ReturnedToStable"),
-    Row(_in(P.RETURNING),             _no_way_back,           P.STAGING,    to.stay,       "StableLost"),
+    Row(BEFORE_SWITCH,                _abort_asked,        P.FAILED,     to.abort,      "AbortRequested"),
+    Row(SWITCHED,                     _abort_after_switch, P.RETURNING,  to.turn_back,  "AbortRequested"),
+    Row(SWITCHED,                     _promoted_is_dead,   P.RETURNING,  to.turn_back,  "PromotedUnavailable"),
+    Row(_in(P.PROVING),               _post_failed,        P.RETURNING,  to.turn_back,  "PostPromotionAnalysisFailed"),
+    Row(_in(P.RETURNING),             _back_on_stable,     P.FAILED,     to.returned,   "ReturnedToStable"),
+    Row(_in(P.RETURNING),             _no_way_back,        P.STAGING,    to.stay,       "StableLost"),
     # the spec moved on
-    Row(BEFORE_SWITCH,                _reverted,              P.STABLE,     to.revert,     "Reverted"),
-    Row(BEFORE_SWITCH,                _new_revision,          P.STAGING,    to.supersede,  "Superseded"),
-    Row(_in(P.FAILED),                _live_again,            P.STABLE,     to.revert,     "Reverted"),
-    Row(AT_REST,                      _new_revision,          P.STAGING,    to.stage,      "NewRevision"),
-    Row(_in(P.FAILED),                _retry_asked,           P.STAGING,    to.retry,      "RetryRequested"),
-    Row(AT_REST,                      _rollback_asked,        P.STAGING,    to.roll_back,  "RollbackRequested"),
-    Row(_in(P.FAILED),                _first_recovered,       P.PROMOTING,  to.promote,    "FirstRevisionRecovered"),
+    Row(BEFORE_SWITCH,                _reverted,           P.STABLE,     to.revert,     "Reverted"),
+    Row(BEFORE_SWITCH,                _new_revision,       P.STAGING,    to.supersede,  "Superseded"),
+    Row(_in(P.FAILED),                _live_again,         P.STABLE,     to.revert,     "Reverted"),
+    Row(AT_REST,                      _new_revision,       P.STAGING,    to.stage,      "NewRevision"),
+    Row(_in(P.FAILED),                _retry_asked,        P.STAGING,    to.retry,      "RetryRequested"),
+    Row(AT_REST,                      _rollback_asked,     P.STAGING,    to.roll_back,  "RollbackRequested"),
+    Row(_in(P.FAILED),                _first_recovered,    P.PROMOTING,  to.promote,    "FirstRevisionRecovered"),
     # the candidate's way to live traffic
-    Row(_in(P.STAGING),               _previewable,           P.VERIFYING,  to.verify,     "CandidateAvailable"),
-    Row(_in(P.STAGING, P.PRESCALING), _deadline_passed,       P.FAILED,     to.abort,      "ProgressDeadlineExceeded"),
-    Row(_in(P.VERIFYING),             _pre_failed,            P.FAILED,     to.abort,      "PrePromotionAnalysisFailed"),
-    Row(_in(P.VERIFYING),             _not_previewable,       P.STAGING,    to.fall_back,  "CandidateUnavailable"),
-    Row(_in(P.VERIFYING),             _cleared,               P.PRESCALING, to.prescale,   "Approved"),
-    Row(_in(P.PRESCALING),            _able_to_carry,         P.PROMOTING,  to.promote,    "CandidateAtFullSize"),
-    Row(_in(P.PROMOTING),             _lost_before_switch,    P.PRESCALING, to.fall_back,  "CandidateUnavailable"),
-    Row(_in(P.PROMOTING),             _switched,              P.PROVING,    to.prove,      "TrafficSwitched"),
-    Row(_in(P.PROVING),               _proved_rollback,       P.FAILED,     to.rolled_back,"RolledBack"),
-    Row(_in(P.PROVING),               _proved,                P.STABLE,     to.complete,   "Promoted"),
+    Row(_in(P.STAGING),               _previewable,        P.VERIFYING,  to.verify,     "CandidateAvailable"),
+    Row(_in(P.STAGING, P.PRESCALING), _deadline_passed,    P.FAILED,     to.abort,      "ProgressDeadlineExceeded"),
+    Row(_in(P.VERIFYING),             _pre_failed,         P.FAILED,     to.abort,      "PrePromotionAnalysisFailed"),
+    Row(_in(P.VERIFYING),             _not_previewable,    P.STAGING,    to.fall_back,  "CandidateUnavailable"),
+    Row(_in(P.VERIFYING),             _cleared,            P.PRESCALING, to.prescale,   "Approved"),
+    Row(_in(P.PRESCALING),            _able_to_carry,      P.PROMOTING,  to.promote,    "CandidateAtFullSize"),
+    Row(_in(P.PROMOTING),             _lost_before_switch, P.PRESCALING, to.fall_back,  "CandidateUnavailable"),
+    Row(_in(P.PROMOTING),             _switched,           P.PROVING,    to.prove,      "TrafficSwitched"),
+    Row(_in(P.PROVING),               _proved_rollback,    P.FAILED,     to.rolled_back,"RolledBack"),
+    Row(_in(P.PROVING),               _proved,             P.STABLE,     to.complete,   "Promoted"),
 )
 # fmt: on
 

@@ -43,6 +43,8 @@ def says(observed: Any, desired: Any, field: str = "", *, counts: bool = False) 
     pods.  Empty values equal absent ones.  Quantities compare by value (``0.5`` is ``500m``), where they stand.
     ``field`` is the name under which both were found, ``counts`` is True below a field that holds quantities.
     """
+    if observed == desired:
+        return True  # by far the most common answer, at every level
     if isinstance(desired, Mapping):
         if not isinstance(observed, Mapping):
             return not desired and observed is None
@@ -53,8 +55,6 @@ def says(observed: Any, desired: Any, field: str = "", *, counts: bool = False) 
         )
     if isinstance(desired, list | tuple):
         return _list_says(observed, desired, field, counts)
-    if observed == desired:
-        return True
     if desired in (None, "", False, 0) and observed is None:
         return True
     return counts and _same_quantity(observed, desired)

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from taskservice_operator.render.identity import Owner
-from taskservice_operator.render.record import Record
 
 
-def build_disruption_budget(owner: Owner, record: Record) -> dict[str, Any]:
+def build_disruption_budget(owner: Owner, revision: str) -> dict[str, Any]:
     """At most a quarter of the live revision's pods (rounded up by Kubernetes, so at least one) may be evicted."""
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": owner.metadata(owner.name),
         "spec": {
-            "selector": {"matchLabels": owner.selector(record.revision)},
+            "selector": {"matchLabels": owner.selector(revision)},
             "maxUnavailable": "25%",
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },

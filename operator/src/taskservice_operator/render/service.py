@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from taskservice_operator.api import names
-from taskservice_operator.api.spec import DEFAULT_PORT
 from taskservice_operator.render.identity import Owner
-from taskservice_operator.render.record import Record
 
 
-def build_service(owner: Owner, name: str, record: Record) -> dict[str, Any]:
-    """A ClusterIP Service that selects exactly the pods of ``record``'s revision, on its ports."""
-    port = record.template.get("port", DEFAULT_PORT)
+def build_service(owner: Owner, name: str, revision: str, port: int) -> dict[str, Any]:
+    """A ClusterIP Service that selects exactly the pods of ``revision``, on its port."""
     metadata = owner.metadata(name)
     metadata["labels"][names.LABEL_INSTANCE] = name
     return {
@@ -21,7 +18,7 @@ def build_service(owner: Owner, name: str, record: Record) -> dict[str, Any]:
         "metadata": metadata,
         "spec": {
             "type": "ClusterIP",
-            "selector": owner.selector(record.revision),
+            "selector": owner.selector(revision),
             "ports": [{"name": "http", "port": port, "targetPort": "http", "protocol": "TCP"}],
         },
     }

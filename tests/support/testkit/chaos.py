@@ -1,0 +1,224 @@
+"""A random story: people, pods, sources and the operator's own death, all from one seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from testkit.builders import TaskServiceBuilder, a_taskservice
+from testkit.invariants import Invariants, require
+from testkit.simulation import Observer, Simulation
+from testkit.world import STARTS, World, crashes, dies_when_live, flaps, never, starts
+
+from taskservice_operator.core.model import Measure, ObjectKey
+
+IMAGES = tuple(f"app:{number}" for number in range(1, 7))
+QUIET_SECONDS = 1600
+"""Longer than every delay and deadline of a story."""
+
+
+class Story:
+    """One run.  ``play`` it, then ``settle`` it; both raise Violation with what broke."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.invariants = Invariants()
+        self.resource = self._first()
+        self.world = World.of(self.resource)
+        self.world.sources["ConfigMap", "settings"] = {"A": "1"}
+        self.sick: set[str] = set()
+        observers: list[Observer] = [self.invariants]
+        self.simulation = Simulation(
+            self.world,
+            observers,
+            shuffle=self.random if seed % 2 else None,
+            judge=self._judge,
+            step=self.random.choice((1, 2, 5)),
+        )
+        for image in IMAGES:
+            self.world.lives[image] = self._life()
+        self.suffix = 0
+
+    def _first(self) -> TaskServiceBuilder:
+        pick = self.random.choice
+        first = a_taskservice().image("app:1").replicas(pick((0, 1, 2, 2, 3, 4)))
+        first = first.rollout(progressDeadlineSeconds=60, revisionHistoryLimit=pick((0, 1, 3)))
+        first = first.blue_green(scaleDownDelaySeconds=pick((0, 20, 60)), autoPromotion=pick((True, True, True, False)))
+        if self.random.random() < 0.3:
+            first = first.autoscaled(2, 6)
+        if self.random.random() < 0.3:
+            first = first.blue_green(previewReplicas=1)
+        if self.random.random() < 0.3:
+            first = first.config_from("settings")
+        if self.random.random() < 0.4:
+            first = first.analysed_before(count=2, intervalSeconds=3)
+        if self.random.random() < 0.5:
+            first = first.analysed_after(count=3, intervalSeconds=4)
+        return first
+
+    def _life(self) -> Any:
+        return self.random.choice((STARTS, STARTS, STARTS, starts(12), crashes, never, flaps(), dies_when_live()))
+
+    def _judge(self, measure: Measure) -> str:
+        return self.random.choice(("Pass",) * 8 + ("Fail", "Error"))
+
+    # -- events --------------------------------------------------------------------------------------------------
+    def play(self, ticks: int) -> None:
+        deeds = self._deeds()
+        for _ in range(ticks):
+            if self.random.random() < 0.12:
+                self.random.choice(deeds)()
+            if self.random.random() < 0.06:
+                self.simulation.crash_soon(self.random.randrange(8))
+            self.simulation.tick()
+
+    def _deeds(self) -> list[Callable[[], None]]:
+        pick = self.random.choice
+        common: list[Callable[[], None]] = [
+            lambda: self._edit(self.resource.image(pick(IMAGES))),
+            lambda: self._verb("abort", "candidate"),
+            lambda: self._verb("rollback", "active"),
+            lambda: self._verb("promote", "candidate"),
+            self._break_pods,
+        ]
+        rare: list[Callable[[], None]] = [
+            lambda: self._edit(self.resource.replicas(pick((0, 1, 2, 3, 5)))),
+            lambda: self._edit(self.resource.image(pick(IMAGES)).replicas(pick((1, 2, 4)))),
+            lambda: self._edit(self.resource.autoscaled(pick((1, 2, 3)), 6)),
+            lambda: self._edit(self.resource.not_autoscaled()),
+            lambda: self._edit(self.resource.paused(not self.resource.spec.get("paused", False))),
+            lambda: self._edit(self.resource.paused(False)),
+            lambda: self._edit(self.resource.config_from("settings")),
+            lambda: self._edit(self.resource.having(config=None)),
+            lambda: self._edit(self.resource.analysed_before(count=pick((1, 3)))),
+            lambda: self._source({"A": pick("123")}),
+            lambda: self._source(None),
+            lambda: self._verb("retry", "wanted"),
+            lambda: self._verb("promote", "wanted"),
+            lambda: self._verb("abort", "active"),
+            self._demand,
+            self._delete_something,
+            self._edit_something,
+            self._heal_pods,
+            self._collide,
+            self._lose_stable,
+        ]
+        return common * 2 + rare
+
+    def _edit(self, resource: TaskServiceBuilder) -> None:
+        # A replica count does not make another revision, but it may come with one.
+        if _shape(resource) != _shape(self.resource):
+            self.invariants.changed_spec()
+        self.resource = resource
+        self.world.edit(resource)
+
+    def _source(self, data: dict[str, str] | None) -> None:
+        if data is not None and data != self.world.sources["ConfigMap", "settings"]:
+            self.invariants.changed_spec()
+        self.world.set_source("ConfigMap", "settings", data)
+
+    def _verb(self, verb: str, role: str) -> None:
+        revision = (self.world.status.get("revisions") or {}).get(role)
+        if revision:
+            self.suffix += 1
+            value = f"{revision}@{self.suffix}"
+            self.invariants.asks(verb, value)
+            self.world.annotate(verb, value)
+
+    def _demand(self) -> None:
+        self.world.demand = self.random.randrange(8)
+
+    def _break_pods(self) -> None:
+        """An image goes bad while it runs, as when what it depends on goes away."""
+        self.world.lives[self.random.choice(IMAGES)] = self._life()
+
+    def _heal_pods(self) -> None:
+        self.world.lives[self.random.choice(IMAGES)] = STARTS
+
+    def _delete_something(self) -> None:
+        mine = [key for key, manifest in self.world.objects.items() if self.world.owner.owns(manifest)]
+        if mine:
+            self.world.remove(self.random.choice(mine))
+
+    def _edit_something(self) -> None:
+        for key, manifest in self.world.objects.items():
+            if not self.world.owner.owns(manifest) or self.random.random() < 0.5:
+                continue
+            if key.kind == "Deployment":
+                self.world.scale_by_subresource(key, self.random.randrange(1, 5), "kubectl")
+                return
+            if key.kind == "Service" and key.name == self.world.owner.preview:
+                self.world.replace(key, selector={"nobody": "knows"})
+                return
+
+    def _lose_stable(self) -> None:
+        """The way back is gone just when it is asked for; and then somebody releases a remedy."""
+        revisions = self.world.status.get("revisions") or {}
+        stable, candidate = revisions.get("stable"), revisions.get("candidate")
+        if self.world.status.get("phase") == "Proving" and stable:
+            self.world.lives.update({pod.image: never for pod in self.world.pods.values() if pod.revision == stable})
+            self.simulation.tick()
+            self._verb("abort", "candidate" if candidate else "active")
+            self.simulation.tick()
+            self._edit(self.resource.image(self.random.choice(IMAGES)))
+
+    def _collide(self) -> None:
+        key = ObjectKey("v1", "Service", self.world.owner.preview)
+        if key not in self.world.objects:
+            self.world.put_foreign(*("v1", "Service", self.world.owner.preview))
+
+    # -- the end -------------------------------------------------------------------------------------------------
+    def settle(self) -> None:
+        """No more faults and edits: within bounded time nothing moves any more, and what is there is right."""
+        world, resource = self.world, self.resource.paused(False).blue_green(autoPromotion=True)
+        self._edit(resource)
+        if world.sources["ConfigMap", "settings"] is None:
+            self._source({"A": "1"})
+        for key in [key for key, m in world.objects.items() if not world.owner.owns(m)]:
+            world.remove(key)
+        for image, life in world.lives.items():
+            if life not in (crashes, never):
+                world.lives[image] = STARTS
+        self.simulation.judge = lambda measure: "Pass"
+        self.simulation.step = 5
+        self.simulation.run(QUIET_SECONDS)
+        version, passes = world.version, self.simulation.passes
+        self.simulation.run(120)
+        require(world.version == version, "it never comes to rest")
+        require(self.simulation.passes - passes <= 2, f"{self.simulation.passes - passes} passes while nothing happens")
+        world.elapse(3600.4)
+        plan = self.simulation.reconcile()
+        require(plan.is_empty(world.status), f"an idle TaskService is written to: {plan.actions}")
+        self._check_end(resource)
+
+    def _check_end(self, resource: TaskServiceBuilder) -> None:
+        world, status = self.world, self.world.status
+        revisions, phase = status["revisions"], status["phase"]
+        require(phase in ("Stable", "Failed"), f"rests in {phase}: {status['step']}")
+        require(
+            revisions["wanted"] == resource.revision(world.sources), "another revision is wanted than the spec says"
+        )
+        if phase == "Stable":
+            require(
+                revisions["wanted"] == revisions["active"] == world.live_revision, "Stable, but not on the wanted one"
+            )
+            healthy = world.lives[resource.spec["image"]] is STARTS
+            ready = {c["type"]: c["status"] for c in status["conditions"]}["Ready"]
+            require(not healthy or ready == "True", f"healthy and not Ready: {status['step']}")
+        else:
+            require(status["failure"]["revision"] == revisions["wanted"], "Failed, but not for what is wanted")
+        left = {pod.revision for pod in world.pods.values()} - {revisions.get("active"), revisions.get("candidate")}
+        require(not left, f"pods of {left} are left over")
+        require(not status.get("retiring"), "still retiring")
+        self._check_garbage(resource.spec["rollout"]["revisionHistoryLimit"])
+
+    def _check_garbage(self, limit: int) -> None:
+        records = [key for key in self.world.objects if key.kind == "ControllerRevision"]
+        require(len(records) <= limit + 2, f"{len(records)} revisions are kept, {limit} are asked for")
+        deployments = sum(key.kind == "Deployment" for key in self.world.objects)
+        require(deployments <= limit + 2, f"{deployments} Deployments are kept")
+
+
+def _shape(resource: TaskServiceBuilder) -> Any:
+    return {key: value for key, value in resource.spec.items() if key not in ("replicas", "paused", "rollout")}
