@@ -85,7 +85,9 @@ def test_an_active_revision_without_a_deployment_is_shown_as_missing_its_pods(bu
 
 
 def test_a_service_nobody_has_looked_at_says_so(build) -> None:
-    seen = tree.render(build.taskservice(), [], build.now)
+    unseen = {**build.taskservice(), "status": {"observedGeneration": -1}}
+    seen = tree.render(unseen, [], build.now)
+    assert seen == tree.render(build.taskservice(), [], build.now)
     assert seen == "tasks  Unseen  Ready=Unknown\nthe operator has not looked at it yet"
 
 

@@ -46,6 +46,11 @@ def test_after_the_switch_an_abort_brings_the_old_revision_back(build, phase: Ph
     assert f"requests go back to {OLD}" in request.sentence
 
 
+def test_a_rollback_can_be_aborted_like_any_rollout(build) -> None:
+    going_back = build.releasing(Phase.PROVING, rollout=Rollout(build.ago(minutes=1), rollback=True))
+    assert verbs.ask("abort", build.taskservice(going_back), build.now).value == NEW + AT
+
+
 def test_while_proving_the_active_revision_stands_in_for_a_missing_candidate(build) -> None:
     proving = build.taskservice(build.releasing(Phase.PROVING, candidate=None))
     assert verbs.ask("abort", proving, build.now).value == NEW + AT
@@ -66,7 +71,6 @@ def test_a_rollback_is_bound_to_the_active_revision_and_says_where_it_goes(build
 
 def refused(build: Any) -> dict[str, tuple[str, Any, str]]:
     first = Rollout(build.ago(minutes=1))
-    going_back = Rollout(build.ago(minutes=1), rollback=True)
     return {
         "promote at rest": ("promote", build.stable(), "no rollout of tasks is under way"),
         "promote what failed": ("promote", build.failed(), "try it again with `kubectl taskservice retry tasks`"),
@@ -76,11 +80,6 @@ def refused(build: Any) -> dict[str, tuple[str, Any, str]]:
         "abort at rest": ("abort", build.stable(), "no rollout of tasks is under way (phase Stable, revision"),
         "abort what failed": ("abort", build.failed(), "has failed"),
         "abort twice": ("abort", build.releasing(Phase.RETURNING), "going back to revision 3f2a91c0de already"),
-        "abort a switched rollback": (
-            "abort",
-            build.releasing(Phase.PROVING, rollout=going_back),
-            "the rollback has switched already",
-        ),
         "abort the first ever": (
             "abort",
             build.releasing(Phase.PROVING, stable=None, rollout=first),
@@ -108,7 +107,6 @@ CASES = (
     "abort at rest",
     "abort what failed",
     "abort twice",
-    "abort a switched rollback",
     "abort the first ever",
     "retry at rest",
     "retry while trying",
@@ -133,5 +131,6 @@ def test_all_cases_are_tried(build) -> None:
 
 @pytest.mark.parametrize("verb", verbs.VERBS)
 def test_nothing_can_be_asked_of_a_service_the_operator_has_not_seen(build, verb: str) -> None:
-    with pytest.raises(verbs.NotApplicable, match="is it running"):
-        verbs.ask(verb, build.taskservice(), build.now)
+    for unseen in (build.taskservice(), {**build.taskservice(), "status": {"observedGeneration": -1}}):
+        with pytest.raises(verbs.NotApplicable, match="is it running"):
+            verbs.ask(verb, unseen, build.now)

@@ -19,6 +19,7 @@ from typing import Any
 from taskservice_operator.api import names
 from taskservice_operator.api.status import Phase, Status, parse_status, parse_time
 from taskservice_operator.cli.style import PLAIN, Style, age, duration
+from taskservice_operator.cli.verbs import was_seen
 
 Manifest = Mapping[str, Any]
 
@@ -80,7 +81,7 @@ def line(taskservice: Manifest, deployments: Sequence[Manifest]) -> str:
 def sentence(taskservice: Manifest) -> str:
     """What is going on, as the operator put it."""
     status = taskservice.get("status") or {}
-    if not status:
+    if not was_seen(taskservice):
         return "the operator has not looked at it yet"
     text = status.get("step") or _ready(taskservice)[1]
     generation = taskservice["metadata"].get("generation")
@@ -152,14 +153,14 @@ def _headline(taskservice: Manifest, status: Status, style: Style, *, with_names
     metadata = taskservice["metadata"]
     name = f"{metadata['namespace']}/{metadata['name']}" if with_namespace else metadata["name"]
     phase, (ready, _) = _phase(taskservice), _ready(taskservice)
-    look = _LOOKS.get(status.phase, "yellow") if taskservice.get("status") else "yellow"
+    look = _LOOKS.get(status.phase, "yellow") if was_seen(taskservice) else "yellow"
     paused = style.paint("paused", "yellow") if (taskservice.get("spec") or {}).get("paused") else ""
     painted = (style.paint(name, "bold"), style.paint(phase, look), f"Ready={ready}", paused)
     return "  ".join(part for part in painted if part)
 
 
 def _phase(taskservice: Manifest) -> str:
-    return (taskservice.get("status") or {}).get("phase") or "Unseen"
+    return parse_status(taskservice["status"]).phase.value if was_seen(taskservice) else "Unseen"
 
 
 def _ready(taskservice: Manifest) -> tuple[str, str]:

@@ -35,11 +35,17 @@ class Request:
 def ask(verb: str, taskservice: Manifest, now: datetime) -> Request:
     """The request for ``verb`` on a TaskService as just seen.  Raises :class:`NotApplicable`."""
     name = taskservice["metadata"]["name"]
-    if not taskservice.get("status"):
+    if not was_seen(taskservice):
         raise NotApplicable(f"the operator has not looked at {name} yet: is it running?")
     status = parse_status(taskservice["status"])
     revision, sentence = _JUDGES[verb](name, status, taskservice)
     return Request(f"{names.GROUP}/{verb}", f"{revision}@{format_time(now)}", sentence)
+
+
+def was_seen(taskservice: Manifest) -> bool:
+    """The operator has looked at it at least once; until then its status is empty but for a generation of -1."""
+    status = taskservice.get("status") or {}
+    return bool(status) and status.get("observedGeneration", 0) >= 0
 
 
 def _promote(name: str, status: Status, taskservice: Manifest) -> tuple[str, str]:
@@ -59,13 +65,10 @@ def _promote(name: str, status: Status, taskservice: Manifest) -> tuple[str, str
 
 
 def _abort(name: str, status: Status, _: Manifest) -> tuple[str, str]:
-    rollback = bool(status.rollout and status.rollout.rollback)
     if status.phase is Phase.RETURNING:
         raise NotApplicable(f"requests are going back to revision {status.stable} already")
     if status.phase in AFTER_SWITCH:
         live = status.candidate or status.active
-        if rollback:
-            raise NotApplicable("the rollback has switched already: wait for it, then change the spec")
         if live is None or status.stable is None or status.stable == live:
             raise NotApplicable("this is the first revision: there is none to go back to")
         return live, f"asked to abort revision {live} of {name}: requests go back to {status.stable}"
