@@ -59,3 +59,9 @@ blueGreen:
   autoPromotionSeconds: {{ .autoPromotionSeconds }}
   scaleDownDelaySeconds: {{ .scaleDownDelaySeconds }}
 {{- end }}
+
+{{- /* Settings of both services; what a service sets itself comes before these. */ -}}
+{{- define "app.config" -}}
+{{- $version := ternary (dict "TASKSERVICE_VERSION" .Values.version) (dict) (ne .Values.version "") -}}
+{{- merge (dict) .Values.config $version | toYaml -}}
+{{- end }}

@@ -32,12 +32,16 @@ class PartUnavailable(Exception):  # noqa: N818 - a state of the machine
     """This machine cannot have the part; the text says why in one line."""
 
 
+def cache_root() -> Path:
+    """Where built and downloaded parts are kept."""
+    return Path(os.environ.get("TASKSERVICE_CACHE") or Path.home() / ".cache" / "taskservice")
+
+
 def mongod_binary() -> Path:
     """The pinned mongod, downloaded on first use. Raises PartUnavailable."""
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         raise PartUnavailable(f"mongod {VERSION} is pinned for linux x86_64 only")
-    cache = Path(os.environ.get("TASKSERVICE_CACHE") or Path.home() / ".cache" / "taskservice")
-    folder = cache / "parts" / "mongod" / f"{VERSION}-linux-amd64-{BINARY_SHA256[:12]}" / "bin"
+    folder = cache_root() / "parts" / "mongod" / f"{VERSION}-linux-amd64-{BINARY_SHA256[:12]}" / "bin"
     binary = folder / "mongod"
     if not binary.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -146,7 +150,7 @@ class ReplicaSet:
         try:
             for member in self.members:
                 member.start()
-            self._initiate()
+            self.initiate()
             self.wait_for_primary()
         except BaseException:
             self.__exit__()
@@ -180,7 +184,8 @@ class ReplicaSet:
         with _direct(self.primary()) as client, contextlib.suppress(PyMongoError):
             client.admin.command("replSetStepDown", 20, secondaryCatchUpPeriodSecs=10)
 
-    def _initiate(self) -> None:
+    def initiate(self) -> None:
+        """Waits for the members and makes them one set. Override to do it another way."""
         config = {
             "_id": self.name,
             "members": [{"_id": n, "host": member.address} for n, member in enumerate(self.members)],
@@ -200,16 +205,12 @@ class ReplicaSet:
     @staticmethod
     def _hello(member: Member) -> dict[str, Any]:
         try:
-            with _direct(member) as client:
+            with _direct(member, seconds=0.5) as client:
                 return client.admin.command("hello")
         except PyMongoError:
             return {}
 
 
-def _direct(member: Member) -> MongoClient[dict[str, Any]]:
-    return MongoClient(
-        f"mongodb://{member.address}/?directConnection=true",
-        serverSelectionTimeoutMS=500,
-        connectTimeoutMS=500,
-        timeoutMS=15_000,
-    )
+def _direct(member: Member, seconds: float = 15) -> MongoClient[dict[str, Any]]:
+    """A client of this member alone; `seconds` bound each operation, finding the server included."""
+    return MongoClient(f"mongodb://{member.address}/?directConnection=true", timeoutMS=int(seconds * 1000))
