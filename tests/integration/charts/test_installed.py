@@ -133,6 +133,15 @@ def test_the_definition_is_upgraded_with_its_chart_and_outlives_it(cluster: Clus
     cluster.install("taskservice-crds", "--take-ownership")
 
 
+def test_the_operators_pods_pass_the_restricted_standard(cluster: Cluster) -> None:
+    cluster.install("taskservice-operator")
+    cluster.kubectl("label", "namespace", SYSTEM, "pod-security.kubernetes.io/enforce=restricted")
+    pods = ("-n", SYSTEM, "get", "pods", "-o", "name")
+    cluster.kubectl("-n", SYSTEM, "delete", "pods", "--all", "--force")
+    eventually("two pods", lambda: len(cluster.kubectl(*pods).splitlines()) == 2)
+    cluster.helm("uninstall", "taskservice-operator", "--namespace", SYSTEM, "--wait")
+
+
 def operator_environment(cluster: Cluster, kubeconfig: Path) -> dict[str, str]:
     """The chart's own environment, with the downward API played and a port that is free."""
     raw = cluster.kubectl("-n", SYSTEM, "get", "deployment", "taskservice-operator", "-o", "yaml")
