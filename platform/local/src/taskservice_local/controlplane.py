@@ -27,6 +27,7 @@ from types import TracebackType
 from taskservice_local import builder, controls, kubectl, pki
 from taskservice_local.commands import wait_for
 from taskservice_local.controls import Component
+from taskservice_local.kubectl import Kubectl
 from taskservice_local.parts import ETCD, KUBERNETES
 from taskservice_local.progress import say
 from taskservice_local.supervisor import Supervisor
@@ -73,8 +74,9 @@ class ControlPlane:
             for component in self.components()[:2]:
                 self.supervisor.ensure(component)
             wait_for("the API server", self._ready, 60, every=0.1)
-            for component in self.components()[2:]:
-                self.supervisor.ensure(component)
+            if self.controllers:
+                self.supervisor.ensure(self.components()[2])
+                wait_for("the controllers", self._controllers_work, 60)
         except BaseException:
             self.stop()
             raise
@@ -103,6 +105,11 @@ class ControlPlane:
         # The API server would wait for its watchers; nobody is watching any more.
         self.supervisor.stop(seconds=1)
         shutil.rmtree(self.directory / "etcd", ignore_errors=True)
+
+    def _controllers_work(self) -> bool:
+        self.supervisor.check()
+        # Made by a controller in every namespace, and needed by every pod.
+        return bool(Kubectl(self.kubeconfig).get("serviceaccount", "default", "--namespace=default"))
 
     def _ready(self) -> bool:
         self.supervisor.check()

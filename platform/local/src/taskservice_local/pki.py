@@ -25,15 +25,18 @@ class Identity:
     services: str
     pods: str
 
+    @property
+    def loopback(self) -> bool:
+        return self.address.startswith("127.")
+
     def document(self, pki: Path) -> str:
         """Return kubeadm's configuration; JSON documents are YAML."""
         api = "kubeadm.k8s.io/v1beta4"
-        loopback = self.address.startswith("127.")
         start = {
             "apiVersion": api,
             "kind": "InitConfiguration",
             "localAPIEndpoint": {
-                "advertiseAddress": UNUSED_ADDRESS if loopback else self.address,
+                "advertiseAddress": UNUSED_ADDRESS if self.loopback else self.address,
                 "bindPort": self.port,
             },
             "nodeRegistration": {"name": self.node, "criSocket": "unix:///run/none.sock"},
@@ -65,6 +68,10 @@ def ensure(identity: Identity, pki: Path, kubeconfigs: Path) -> None:
     kubeadm = KUBERNETES.binary("kubeadm")
     run([kubeadm, "init", "phase", "certs", "all", "--config", config])
     run([kubeadm, "init", "phase", "kubeconfig", "all", "--config", config, "--kubeconfig-dir", kubeconfigs])
+    if identity.loopback:
+        # The programs beside the API server are pointed at its own address rather than the clients'.
+        for file in kubeconfigs.glob("*.conf"):
+            write_private(file, file.read_text().replace(f"//{UNUSED_ADDRESS}:", f"//{identity.address}:"))
     proxy = run([kubeadm, "kubeconfig", "user", "--client-name", "system:kube-proxy", "--config", config])
     write_private(kubeconfigs / "kube-proxy.conf", proxy)
     done.touch()

@@ -1,0 +1,91 @@
+"""A part is in the cache whole or not at all, whatever happens during its build; Go is played by a shell script."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from taskservice_local import builder
+from taskservice_local.errors import LocalError
+from taskservice_local.parts import Part
+
+GIB = 1024**3
+PART = Part("etcd", "", "v9", (("etcd", "example.org/etcd"),))
+TWO = Part("etcd", "", "v9", (("one", "example.org/one"), ("two", "example.org/two")))
+
+
+@pytest.fixture
+def go(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A compiler that writes its last -o as a program, and a line to `calls`."""
+    script = tmp_path / "go"
+    script.write_text(f"""#!/bin/sh
+echo called >> {tmp_path}/calls
+while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done
+echo example.org/etcd >&2
+[ -e {tmp_path}/broken ] && {{ echo half > "$out"; echo "does not compile" >&2; exit 1; }}
+sleep 0.2
+echo program > "$out"
+""")
+    script.chmod(0o755)
+    monkeypatch.setattr(builder, "ensure_go", lambda: script)
+    return script
+
+
+def calls(go: Path) -> int:
+    file = go.with_name("calls")
+    return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+def test_a_part_that_is_built_is_not_built_again(go: Path) -> None:
+    builder.build((PART,))
+    builder.build((PART,))
+    assert PART.binary("etcd").read_text() == "program\n"
+    assert calls(go) == 1
+
+
+def test_a_build_that_fails_leaves_nothing_and_says_what_the_compiler_said(go: Path) -> None:
+    go.with_name("broken").touch()
+    with pytest.raises(LocalError, match="does not compile"):
+        builder.build((PART,))
+    assert not PART.built
+    assert list(PART.folder.parent.iterdir()) == []
+
+
+def test_what_an_interrupted_build_left_is_never_used_and_swept_by_the_next(go: Path) -> None:
+    left = PART.folder.parent / ".partial-v9-left" / "bin"
+    left.mkdir(parents=True)
+    (left / "etcd").write_text("half")
+    assert not PART.built
+    builder.build((PART,))
+    assert PART.binary("etcd").read_text() == "program\n"
+    assert not left.exists()
+
+
+def test_two_builders_of_one_part_compile_it_once(go: Path) -> None:
+    threads = [threading.Thread(target=builder.build, args=((PART,),)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert PART.built
+    assert calls(go) == 1
+
+
+def test_the_binary_of_a_missing_part_is_built_when_asked_for(go: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builder, "part_of", lambda _: PART)
+    assert builder.ensure_binary("etcd").read_text() == "program\n"
+
+
+@pytest.mark.parametrize(
+    ("memory", "processors", "jobs"), [(24 * GIB, 2, 2), (5 * GIB, 8, 2), (1 * GIB, 8, 1), (64 * GIB, 16, 16)]
+)
+def test_as_many_compilers_run_as_memory_and_processors_allow(memory: int, processors: int, jobs: int) -> None:
+    assert builder.jobs_for(memory, processors) == jobs
+
+
+def test_one_program_gets_its_own_name_and_several_get_a_folder() -> None:
+    out = Path("/out")
+    assert "/out/etcd" in builder.build_command(Path("go"), PART, out, 2)
+    assert "/out/" in builder.build_command(Path("go"), TWO, out, 2)
