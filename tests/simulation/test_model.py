@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 
 import pytest
-from testkit.chaos import Story
-from testkit.invariants import watched_table
 
 from taskservice_operator.core import rollout
+from testkit.chaos import Story
+from testkit.invariants import watched_table
 
 RUNS = int(os.environ.get("MODEL_RUNS", "600"))
 ONE = os.environ.get("MODEL_SEED")

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from testkit.simulation import Observer
-from testkit.world import World
-
 from taskservice_operator.api import names
 from taskservice_operator.api.status import parse_time
 from taskservice_operator.core import rollout
 from taskservice_operator.core.model import Action, Apply, Create, Delete, Note, ObjectKey, Plan, WriteStatus
+from testkit.simulation import Observer
+from testkit.world import World
 
 
-class Violation(AssertionError):
+class Violation(AssertionError):  # noqa: N818 — the word people use
     """An invariant was broken."""
 
 
@@ -99,6 +98,8 @@ class Invariants(Observer):
         if not revisions.get("active"):
             return  # nothing has ever been live
         declared = (status.get("size") or {}).get("active")
+        floor = status.get("floor") or {}
+        declared = max(declared or 0, floor["replicas"] if floor.get("until") else 0)
         by_request = revision in (revisions["active"], revisions.get("candidate")) and wanted == declared
         require(by_request, f"scales live {revision} from {now} to {wanted} (asked for: {declared}, {status['phase']})")
 

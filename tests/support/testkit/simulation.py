@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from testkit.world import Collision, World
-
 from taskservice_operator.core.model import Action, Measure, Measurement, Note, ObjectKey, Plan, WriteStatus
 from taskservice_operator.core.reconcile import decide
+from testkit.world import Collision, World
 
 Judge = Callable[[Measure], str]
 """Pass, Fail or Error for one measurement."""

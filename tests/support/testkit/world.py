@@ -12,16 +12,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from testkit.builders import START, TaskServiceBuilder
-
 from taskservice_operator.api import names
 from taskservice_operator.core.model import Apply, Create, Delete, ObjectKey, Snapshot
 from taskservice_operator.render.identity import Owner
+from testkit.builders import START, TaskServiceBuilder
 
 Json = Mapping[str, Any]
 
 
-class Collision(Exception):
+class Collision(Exception):  # noqa: N818 — named as in the port
     """A Create met somebody else's object."""
 
     def __init__(self, key: ObjectKey) -> None:

@@ -62,7 +62,10 @@ def current(v: View) -> tuple[Note, Blocked | None]:
 
 
 def is_serving(v: View) -> bool:
-    """Live traffic finds at least three quarters of the pods it should (a PodDisruptionBudget allows the rest away)."""
+    """Live traffic finds at least three quarters of the pods it should (a PodDisruptionBudget allows the rest away).
+
+    Ready pods are asked, not the Deployment controller: it knows of none for a moment whenever the scale changes.
+    """
     revision = v.facts.live_revision
     if revision is None or (v.status.active is None and v.status.phase is not Phase.PROMOTING):
         return False
@@ -73,7 +76,7 @@ def is_serving(v: View) -> bool:
     else:
         # What an autoscaler asks for on top of its minimum is growth under way, not something that is lost.
         wanted = max(scale.floor, autoscaling.min_replicas if autoscaling else 1)
-    return facts.available >= math.ceil(wanted * 0.75)
+    return facts.ready >= math.ceil(wanted * 0.75)
 
 
 def build_conditions(v: View, note: Note) -> tuple[dict[str, Any], ...]:

@@ -14,6 +14,7 @@ from taskservice_operator.render.record import Record, parse_record
 
 DEPLOYMENT = ("apps/v1", "Deployment")
 RECORD = ("apps/v1", "ControllerRevision")
+AUTOSCALER = ("autoscaling/v2", "HorizontalPodAutoscaler")
 SERVICE = ("v1", "Service")
 
 
@@ -23,6 +24,7 @@ class RevisionFacts:
 
     ``replicas``: what its Deployment asks for (0 when there is none).  ``ready``: pods ready and not ending.
     ``available``: what both the Deployment controller (at the current generation) and the pods themselves say.
+    ``colour``, ``port``, ``autoscaling``: as its objects tell, for when its record was lost.
     """
 
     revision: str
@@ -35,6 +37,7 @@ class RevisionFacts:
     pod_names: frozenset[str] = frozenset()
     colour: str | None = None
     port: int | None = None
+    autoscaling: Mapping[str, Any] | None = None
     trouble: Note | None = None
 
 
@@ -73,12 +76,17 @@ def read_facts(snapshot: Snapshot) -> Facts:
     for pod in snapshot.pods:
         pods.setdefault(revision_of(pod) or "", []).append(pod)
     deployments, records = _by_revision(snapshot, *DEPLOYMENT), _by_revision(snapshot, *RECORD)
+    autoscalers = _by_revision(snapshot, *AUTOSCALER)
     live, preview = (snapshot.objects.get(ObjectKey(*SERVICE, name)) for name in (owner.name, owner.preview))
     return Facts(
         owner=owner,
         revisions={
             revision: _revision_facts(
-                revision, deployments.get(revision), records.get(revision), pods.get(revision, [])
+                revision,
+                deployments.get(revision),
+                records.get(revision),
+                autoscalers.get(revision),
+                pods.get(revision, []),
             )
             for revision in sorted({*deployments, *records, *pods} - {""})
         },
@@ -99,7 +107,11 @@ def _by_revision(snapshot: Snapshot, api_version: str, kind: str) -> dict[str, M
 
 
 def _revision_facts(
-    revision: str, deployment: Manifest | None, record: Manifest | None, pods: list[Manifest]
+    revision: str,
+    deployment: Manifest | None,
+    record: Manifest | None,
+    autoscaler: Manifest | None,
+    pods: list[Manifest],
 ) -> RevisionFacts:
     living = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
     ready = sum(_is_ready(pod) for pod in living)
@@ -120,6 +132,7 @@ def _revision_facts(
         pod_names=frozenset(pod["metadata"]["name"] for pod in living),
         colour=((deployment or {}).get("metadata", {}).get("labels") or {}).get(names.LABEL_COLOUR),
         port=_port(deployment),
+        autoscaling=autoscaler["spec"] if autoscaler else None,
         trouble=diagnose(deployment, living),
     )
 

@@ -69,7 +69,7 @@ def verify(v: View, reason: str) -> tuple[Status, Note]:
     status = _stop_clock(v)
     rollout = replace(_rollout(v.with_status(status)), verified_since=v.now)
     status = replace(status, phase=Phase.VERIFYING, rollout=rollout, analysis=runs)
-    return status, Note(reason, f"revision {v.status.candidate} is available with {v.staging_size()} replicas")
+    return status, Note(reason, f"revision {v.status.candidate} is available with {_replicas(v.staging_size())}")
 
 
 def fall_back(v: View, reason: str) -> tuple[Status, Note]:
@@ -90,7 +90,7 @@ def prescale(v: View, reason: str) -> tuple[Status, Note]:
     status = _start_clock(v.with_status(status))
     rollout = replace(_rollout(v.with_status(status)), approved_at=v.now)
     return replace(status, phase=Phase.PRESCALING, rollout=rollout), Note(
-        reason, f"revision {status.candidate} is approved and scales to {v.full_size()} replicas"
+        reason, f"revision {status.candidate} is approved and scales to {_replicas(v.full_size())}"
     )
 
 
@@ -107,7 +107,7 @@ def promote(v: View, reason: str) -> tuple[Status, Note]:
     floor = Floor(status.candidate or "", size, until)
     failure = status.failure if _is_rollback(v) else None
     return replace(status, phase=Phase.PROMOTING, floor=floor, failure=failure), Note(
-        reason, f"live traffic moves to revision {status.candidate} with {size} available replicas"
+        reason, f"live traffic moves to revision {status.candidate} with {_replicas(size)} available"
     )
 
 
@@ -225,6 +225,10 @@ def _cause(v: View, reason: str) -> str:
         note = v.post_verdict().note
         return f"revision {candidate} failed its post-promotion analysis: {note.message if note else ''}"
     return f"the release of revision {candidate} was aborted on request"
+
+
+def _replicas(count: int) -> str:
+    return f"{count} replica" if count == 1 else f"{count} replicas"
 
 
 def _failed_rollback(v: View, reason: str, cause: str) -> Failure | None:

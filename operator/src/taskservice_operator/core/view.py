@@ -48,7 +48,7 @@ class View:
     @property
     def is_first(self) -> bool:
         """True until some revision has gone live: there is nothing to protect and nothing to return to."""
-        return self.status.active is None
+        return self.status.stable is None
 
     def previous(self) -> str | None:
         """The revision a rollback goes to: what was live before the active one, and still has its record.
@@ -114,7 +114,9 @@ class View:
         record = self.facts.of(revision).record
         if record is not None:
             return parse_autoscaling(record.autoscaling)
-        return self.spec.autoscaling if revision == self.wanted_revision else None
+        if revision == self.wanted_revision:
+            return self.spec.autoscaling
+        return parse_autoscaling(self.facts.of(revision).autoscaling)
 
     def active_size(self) -> int:
         """Replicas that the live side should have (what its autoscaler asks for, when it has one)."""

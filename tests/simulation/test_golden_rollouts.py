@@ -1,0 +1,278 @@
+"""Whole rollouts, told step by step and compared with tests/golden/rollouts; ``GOLDEN_UPDATE=1`` rewrites them.
+
+Each story is also played with everything within a second in random order: it must break no rule and end the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from taskservice_operator.core.model import ObjectKey
+from testkit.builders import TaskServiceBuilder, a_taskservice
+from testkit.golden import LEGEND, Stage, compare
+from testkit.world import STARTS, crashes, dies_when_live, never
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "rollouts"
+SHUFFLED = 5
+WEB = a_taskservice().replicas(3).rollout(progressDeadlineSeconds=60)
+
+Story = Callable[[Stage], None]
+STORIES: dict[str, tuple[TaskServiceBuilder, Story]] = {}
+
+
+def story(resource: TaskServiceBuilder = WEB) -> Callable[[Story], Story]:
+    def register(play: Story) -> Story:
+        STORIES[play.__name__.replace("_", "-")] = (resource, play)
+        return play
+
+    return register
+
+
+@story()
+def first_deploy(s: Stage) -> None:
+    s.run(30)
+
+
+@story()
+def good_release(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(360)
+
+
+@story(WEB.promoted_by_hand())
+def manual_promotion(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(60).asks("promote")
+    s.run(30)
+
+
+@story(WEB.blue_green(autoPromotionSeconds=30).analysed_before(count=2))
+def timed_promotion(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(60)
+
+
+@story(WEB.blue_green(previewReplicas=1))
+def preview_smaller_than_live(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(40)
+
+
+@story()
+def crash_loop_is_aborted_by_the_deadline(s: Stage) -> None:
+    s.image_lives("app:2", crashes)
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(150)
+
+
+@story(WEB.analysed_before(count=3))
+def pre_analysis_fails(s: Stage) -> None:
+    s.run(20).measures(lambda measure: "Fail" if measure.index == 1 else "Pass")
+    s.apply(s.resource.image("app:2"))
+    s.run(90)
+
+
+@story(WEB.analysed_after(count=3))
+def post_analysis_fails(s: Stage) -> None:
+    s.run(20).measures(lambda measure: "Fail" if measure.index == 1 else "Pass")
+    s.apply(s.resource.image("app:2"))
+    s.run(90)
+
+
+@story(WEB.analysed_after(count=3))
+def promoted_pods_all_die(s: Stage) -> None:
+    s.image_lives("app:2", dies_when_live(4))
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(90)
+
+
+@story(WEB.analysed_after(count=3))
+def post_analysis_fails_as_every_pod_dies(s: Stage) -> None:
+    s.image_lives("app:2", dies_when_live(7))
+    s.run(20).measures(lambda measure: "Fail" if measure.index == 1 else "Pass")
+    s.apply(s.resource.image("app:2"))
+    s.run(90)
+
+
+@story(WEB.promoted_by_hand())
+def abort_before_the_switch(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.until("Verifying").run(3).asks("abort")
+    s.run(60)
+
+
+@story(WEB.analysed_after(count=10))
+def abort_after_the_switch(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.until("Proving").run(3).asks("abort")
+    s.run(60)
+
+
+@story(WEB.promoted_by_hand())
+def superseded_in_mid_rollout(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.until("Verifying").run(3).apply(s.resource.image("app:3"))
+    s.until("Verifying").run(8).asks("promote")
+    s.run(30)
+
+
+@story(WEB.promoted_by_hand())
+def reverted_in_mid_rollout(s: Stage) -> None:
+    first = s.resource
+    s.run(20).apply(s.resource.image("app:2"))
+    s.until("Verifying").run(3).apply(first)
+    s.run(30)
+
+
+@story(WEB.analysed_before(count=3).analysed_after(count=3))
+def fast_return_to_a_kept_revision(s: Stage) -> None:
+    first = s.resource
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(60).apply(first, "apply image=app:1 again, which is still up")
+    s.run(30)
+
+
+@story()
+def rollback_verb(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(330).asks("rollback", "active")
+    s.run(30).apply(s.resource.image("app:3"))
+    s.run(30)
+
+
+@story()
+def rollback_after_a_failed_release(s: Stage) -> None:
+    s.image_lives("app:3", never)
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(30).apply(s.resource.image("app:3"))
+    s.run(90).asks("rollback", "active")
+    s.run(60)
+
+
+@story(WEB.config_from("settings"))
+def config_change_and_rollback(s: Stage) -> None:
+    s.source("settings", {"MODE": "old"})
+    s.run(20).source("settings", {"MODE": "new"})
+    s.run(330).asks("rollback", "active")
+    s.run(30)
+
+
+@story(WEB.autoscaled(2, 10))
+def autoscaled_prescale_and_floor_release(s: Stage) -> None:
+    s.run(20).load(7)
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(40).load(3)
+    s.run(620)
+
+
+@story(WEB.promoted_by_hand())
+def kubectl_scale_in_mid_rollout(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.until("Verifying").run(3).apply(s.resource.replicas(5), "kubectl scale --replicas=5")
+    s.run(20).asks("promote")
+    s.run(20)
+
+
+@story(WEB.promoted_by_hand())
+def replicas_changed_together_with_the_image(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2").replicas(5))
+    s.run(20).asks("promote")
+    s.run(20)
+
+
+@story(WEB.promoted_by_hand())
+def fewer_replicas_together_with_the_image(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2").replicas(1))
+    s.run(20).asks("promote")
+    s.run(20)
+
+
+@story()
+def paused_and_resumed(s: Stage) -> None:
+    s.image_lives("app:2", never)
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(30).apply(s.resource.paused(), "set spec.paused")
+    s.run(200).image_lives("app:2", STARTS, "app:2 becomes ready")
+    s.run(30).apply(s.resource.paused(False), "unset spec.paused")
+    s.run(20)
+
+
+@story(WEB.config_from("settings"))
+def missing_config_map_is_created_later(s: Stage) -> None:
+    s.run(100).source("settings", {"MODE": "new"})
+    s.run(30)
+
+
+@story()
+def name_collision(s: Stage) -> None:
+    key = s.world.put_foreign("v1", "Service", "web")
+    s.says("create a Service web of their own, before")
+    s.run(70).says("delete that Service")
+    s.world.remove(key)
+    s.run(40)
+
+
+@story()
+def first_deploy_fails_and_recovers(s: Stage) -> None:
+    s.image_lives("app:1", crashes)
+    s.run(120).image_lives("app:1", STARTS, "what app:1 needs is there now")
+    s.run(30)
+
+
+@story()
+def bad_then_bad_then_good(s: Stage) -> None:
+    s.image_lives("app:2", crashes)
+    s.image_lives("app:3", never)
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(80).apply(s.resource.image("app:3"))
+    s.run(80).apply(s.resource.image("app:4"))
+    s.run(60)
+
+
+@story()
+def operator_dies_at_the_switch(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.until("Staging").run(3).simulation.crash_soon(1)
+    s.says("kill the operator after the first action of its next plan")
+    s.run(40)
+
+
+@story()
+def what_was_deleted_by_hand_comes_back(s: Stage) -> None:
+    s.run(20).says("delete Service web, its Deployment and its ControllerRevision")
+    revision = s.world.live_revision
+    s.world.remove(ObjectKey("v1", "Service", "web"))
+    s.world.remove(ObjectKey("apps/v1", "Deployment", f"web-{revision}"))
+    s.world.remove(ObjectKey("apps/v1", "ControllerRevision", f"web-{revision}"))
+    s.run(30)
+
+
+def played(name: str, seed: int | None = None) -> Stage:
+    resource, play = STORIES[name]
+    stage = Stage(resource, seed)
+    play(stage)
+    return stage
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_rollout_reads_as_before(name: str) -> None:
+    ordered, shuffled = played(name), played(name, seed=1)
+    title = f"# {name.replace('-', ' ')}\n{LEGEND}"
+    ordered.scribe.look()
+    body = "\n".join(ordered.scribe.lines)
+    other = "\n".join(shuffled.scribe.lines)
+    compare(GOLDEN / f"{name}.log", f"{title}\n## in order\n{body}\n\n## in random order\n{other}\n")
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_every_order_ends_the_same(name: str) -> None:
+    expected = played(name).ending()
+    for seed in range(2, SHUFFLED):
+        assert played(name, seed).ending() == expected, f"seed {seed}"
+
+
+def test_no_log_without_a_story() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.log")} == set(STORIES)
