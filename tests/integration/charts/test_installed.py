@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -79,12 +78,7 @@ class Cluster:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     builder.build((parts.HELM,))
-    with ControlPlane(tmp_path_factory.mktemp("controlplane")) as started:
-        # The controllers' kubeconfig names the advertised address, where nothing listens: they get the real one.
-        own = started.directory / "kubeconfigs" / "controller-manager.conf"
-        own.write_text(re.sub(r"server: .*", f"server: {started.url}", own.read_text()))
-        started.controllers = True
-        started.supervisor.ensure(started.components()[-1])
+    with ControlPlane(tmp_path_factory.mktemp("controlplane"), controllers=True) as started:
         made = Cluster(started.kubeconfig, started.kubectl, parts.HELM.binary("helm"))
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}}
         made.kubectl("create", "-f", "-", stdin=json.dumps(node))
