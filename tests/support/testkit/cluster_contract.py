@@ -164,9 +164,9 @@ class ClusterContract:
     async def test_an_apply_that_changes_nothing_leaves_the_version(self, cluster: ClusterPort, hands: Hands) -> None:
         ref = await hands.create_taskservice("steady", {"image": "demo:v1"})
         before = await look(cluster, ref)
-        manifest = deployment(before.taskservice, "steady-a")
+        manifest = config_map(before.taskservice, "steady-a", one="1")
         await cluster.carry_out(ref, Create(manifest))
-        key = ObjectKey("apps/v1", "Deployment", "steady-a")
+        key = ObjectKey("v1", "ConfigMap", "steady-a")
         first = (await look(cluster, ref)).objects[key]["metadata"]["resourceVersion"]
         await cluster.carry_out(ref, Apply(manifest))
         assert (await look(cluster, ref)).objects[key]["metadata"]["resourceVersion"] == first

@@ -8,6 +8,7 @@ account logins, token refresh, TLS) and not for what is easy: paths of the dozen
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -62,16 +63,19 @@ class KubeApi:
         self._client.user_agent = "taskservice-operator"
 
     @classmethod
-    async def connect(cls) -> KubeApi:
-        """Use the pod's service account, or else the kubeconfig.  Raises :class:`Transient` if there is neither."""
+    async def connect(cls, kubeconfig: str | None = None) -> KubeApi:
+        """Use the kubeconfig that is named, or else the pod's service account, or else the default kubeconfig.
+
+        Raises :class:`Transient` if there is none.
+        """
         configuration = client.Configuration()
         try:
-            config.load_incluster_config(client_configuration=configuration)
-        except config.ConfigException:
-            try:
-                await config.load_kube_config(client_configuration=configuration, persist_config=False)
-            except config.ConfigException as error:
-                raise Transient(f"neither a service account nor a kubeconfig is usable: {error}") from error
+            if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+                config.load_incluster_config(client_configuration=configuration)
+            else:
+                await config.load_kube_config(kubeconfig, client_configuration=configuration, persist_config=False)
+        except config.ConfigException as error:
+            raise Transient(f"neither a service account nor a kubeconfig is usable: {error}") from error
         return cls(configuration)
 
     async def close(self) -> None:

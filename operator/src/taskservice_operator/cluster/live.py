@@ -19,7 +19,7 @@ from typing import Any
 from taskservice_operator.api import names
 from taskservice_operator.cluster import kinds
 from taskservice_operator.cluster.cache import Cache
-from taskservice_operator.cluster.errors import ClusterError, Collision, Conflict, NotFound
+from taskservice_operator.cluster.errors import ClusterError, Collision, Conflict, Invalid, NotFound
 from taskservice_operator.cluster.events import EventRecorder
 from taskservice_operator.cluster.kinds import CONFIG_MAP, SECRET, TASKSERVICE, Kind, controller_uid
 from taskservice_operator.cluster.kube import APPLY_PATCH, JSON, KubeApi
@@ -143,15 +143,20 @@ class LiveCluster:
     async def _apply(self, ref: Ref, manifest: Manifest, *, uid: str | None, force: bool) -> None:
         kind = kinds.kind_of(manifest["apiVersion"], manifest["kind"])
         metadata = {**manifest["metadata"], "namespace": ref.namespace, **({"uid": uid} if uid else {})}
-        written = await self._write(
-            "apply",
-            kind,
-            "PATCH",
-            kind.path(ref.namespace, metadata["name"]),
-            query={"fieldManager": names.FIELD_MANAGER, "force": "true" if force else "false"},
-            body={**manifest, "metadata": metadata},
-            content_type=APPLY_PATCH,
-        )
+        try:
+            written = await self._write(
+                "apply",
+                kind,
+                "PATCH",
+                kind.path(ref.namespace, metadata["name"]),
+                query={"fieldManager": names.FIELD_MANAGER, "force": "true" if force else "false"},
+                body={**manifest, "metadata": metadata},
+                content_type=APPLY_PATCH,
+            )
+        except Invalid as error:
+            if "metadata.uid" in error.message:  # how the server says: a namesake, not the one you mean
+                raise Conflict(error.message) from error
+            raise
         self._cache.update(written)
 
     async def _delete(self, ref: Ref, key: ObjectKey, uid: str) -> None:

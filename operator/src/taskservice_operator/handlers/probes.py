@@ -21,15 +21,16 @@ class Probes:
         self._runner: web.AppRunner | None = None
         self.port = 0
 
-    async def start(self, port: int, host: str | None = None) -> None:
-        """Listen.  Raises OSError when the port is taken."""
+    async def start(self, port: int) -> None:
+        """Listen on all addresses; on a free port (0), on loopback only.  Raises OSError when the port is taken."""
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/livez", lambda _: _answer(self._alive))
         app.router.add_get("/readyz", lambda _: _answer(self._ready))
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
+        # A free port is chosen per address family, and one number is to be told.
+        site = web.TCPSite(self._runner, None if port else "127.0.0.1", port)
         await site.start()
         self.port = self._runner.addresses[0][1]
 
