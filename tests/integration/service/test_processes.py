@@ -107,9 +107,11 @@ def test_tokens_stay_good_while_auth_is_down(start_service: StartService, redis_
 def test_redis_away_is_bypassed_and_comes_back(
     fault: str, start_service: StartService, redis_server: RedisServer
 ) -> None:
-    auth, tasks = start_both(start_service, redis_server)
+    auth, tasks = start_both(
+        start_service, redis_server, TASKSERVICE_REDIS_TIMEOUT_SECONDS="1", TASKSERVICE_REDIS_RETRY_SECONDS="3"
+    )
     headers = login(auth)
-    with httpx2.Client(base_url=tasks.url, headers=headers, timeout=10) as client:
+    with httpx2.Client(base_url=tasks.url, headers=headers, timeout=30) as client:
         expected: list[str] = []
 
         def create_and_check(title: str) -> None:
@@ -124,11 +126,12 @@ def test_redis_away_is_bypassed_and_comes_back(
         started = time.monotonic()
         for n in range(20):
             create_and_check(f"during {n}")
-        assert time.monotonic() - started < 20
+        # One timeout per retry time, not one per call: a hundred calls would take a hundred seconds.
+        assert time.monotonic() - started < 60
         assert count(tasks, "bypass") >= 20
         (redis_server.start if fault == "kill" else redis_server.thaw)()
         hits = count(tasks, "hit")
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while count(tasks, "hit") < hits + 5:
             create_and_check("after")
             assert time.monotonic() < deadline
@@ -140,14 +143,14 @@ def test_redis_away_is_bypassed_and_comes_back(
 
 async def test_a_service_that_leaves_drops_nothing(start_service: StartService, redis_server: RedisServer) -> None:
     """Clients on kept connections, during SIGTERM: each is told to close, and no request fails."""
-    auth, tasks = start_both(start_service, redis_server)
+    auth, tasks = start_both(start_service, redis_server, TASKSERVICE_DRAIN_SECONDS="8")
     headers = await asyncio.to_thread(login, auth)
     leaving = asyncio.Event()
     answered = 0
 
     async def client() -> None:
         nonlocal answered
-        async with httpx2.AsyncClient(base_url=tasks.url, headers=headers, timeout=10) as session:
+        async with httpx2.AsyncClient(base_url=tasks.url, headers=headers, timeout=30) as session:
             while True:
                 answer = await session.get("/v1/tasks")
                 assert answer.status_code == 200
@@ -158,24 +161,24 @@ async def test_a_service_that_leaves_drops_nothing(start_service: StartService, 
                     await asyncio.sleep(0.05)
 
     clients = [asyncio.create_task(client()) for _ in range(8)]
-    await asyncio.sleep(0.5)
+    async with asyncio.timeout(60):
+        while answered < 100:  # noqa: ASYNC110 - traffic is what is waited for
+            await asyncio.sleep(0.05)
     tasks.terminate()
     leaving.set()
-    await asyncio.sleep(0.2)
-    async with httpx2.AsyncClient() as probe:
-        ready = await probe.get(f"{tasks.management_url}/readyz")
-        live = await probe.get(f"{tasks.management_url}/livez")
-    assert (ready.status_code, live.status_code) == (503, 200)
-    async with asyncio.timeout(10):
+    async with httpx2.AsyncClient() as probe, asyncio.timeout(6):
+        while (await probe.get(f"{tasks.management_url}/readyz")).status_code != 503:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        assert (await probe.get(f"{tasks.management_url}/livez")).status_code == 200
+    async with asyncio.timeout(30):
         await asyncio.gather(*clients)
-    assert answered > 8
     assert await asyncio.to_thread(tasks.wait) == 0
 
 
 def test_a_start_without_dependencies_waits_and_says_for_what(start_service: StartService) -> None:
     nowhere = "http://127.0.0.1:9/jwks.json"
     tasks = start_service("tasks", TASKSERVICE_JWKS_URL=nowhere)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             state = httpx2.get(f"{tasks.management_url}/readyz").json()
