@@ -35,10 +35,12 @@ class Row:
 
 
 def _abort_asked(v: View) -> bool:
+    """Abort of the candidate was asked for."""
     return v.is_asked(names.VERB_ABORT, v.status.candidate)
 
 
 def _abort_after_switch(v: View) -> bool:
+    """Abort of the candidate was asked for, and there is a stable side to return to."""
     return _abort_asked(v) and not v.is_first
 
 
@@ -47,7 +49,7 @@ def _is_rollback(v: View) -> bool:
 
 
 def _promoted_is_dead(v: View) -> bool:
-    """Live traffic goes to a candidate without one ready pod; stable could serve it, or a new spec would mend it."""
+    """The promoted side has no ready pod, and stable has one or the spec asks for a third revision."""
     if v.is_first or v.facts.live_revision != v.status.candidate or v.full_size() == 0:
         return False
     way_out = v.facts.of(v.status.stable).ready > 0 or v.is_superseded()
@@ -55,10 +57,12 @@ def _promoted_is_dead(v: View) -> bool:
 
 
 def _post_failed(v: View) -> bool:
+    """A post-promotion metric failed."""
     return v.post_verdict().state == "Fail"
 
 
 def _back_on_stable(v: View) -> bool:
+    """Selector and endpoints of the live Service are on stable."""
     return v.facts.routes_to(v.status.stable, at_least=0)
 
 
@@ -69,26 +73,32 @@ def _no_way_back(v: View) -> bool:
 
 
 def _reverted(v: View) -> bool:
+    """The spec asks for what is live, and this is no rollback from it."""
     return v.wanted_revision is not None and v.wanted_revision == v.status.active and not _is_rollback(v)
 
 
 def _new_revision(v: View) -> bool:
+    """The spec asks for a revision that is not candidate, not live, not known to fail; and is not paused."""
     return v.is_superseded() and not v.spec.paused
 
 
 def _live_again(v: View) -> bool:
+    """The spec asks for what is live."""
     return v.wanted_revision is not None and v.wanted_revision == v.status.active
 
 
 def _retry_asked(v: View) -> bool:
+    """Retry of the failed revision was asked for, and the spec still asks for it."""
     return v.is_asked(names.VERB_RETRY, v.failed_revision) and v.wanted_revision == v.failed_revision
 
 
 def _rollback_asked(v: View) -> bool:
+    """Rollback of the active revision was asked for, and an earlier one is on record."""
     return v.is_asked(names.VERB_ROLLBACK, v.status.active) and v.previous() is not None
 
 
 def _first_recovered(v: View) -> bool:
+    """The first revision missed its deadline, and is available after all."""
     return (
         v.is_first
         and v.status.candidate is not None
@@ -98,43 +108,53 @@ def _first_recovered(v: View) -> bool:
 
 
 def _deadline_passed(v: View) -> bool:
+    """The time spent waiting for pods has reached the deadline; not while paused."""
     return not v.spec.paused and v.clock_spent() >= v.deadline()
 
 
 def _previewable(v: View) -> bool:
+    """The candidate is available at preview size."""
     return v.is_available(v.status.candidate, v.staging_size())
 
 
 def _not_previewable(v: View) -> bool:
+    """The candidate is not available at preview size any more."""
     return not _previewable(v)
 
 
 def _pre_failed(v: View) -> bool:
+    """A pre-promotion metric failed."""
     return v.pre_verdict().state == "Fail"
 
 
 def _cleared(v: View) -> bool:
+    """Every pre-promotion metric passed, promotion is approved, and the spec is not paused."""
     return not v.spec.paused and v.pre_verdict().state == "Pass" and v.is_approved()
 
 
 def _able_to_carry(v: View) -> bool:
+    """The candidate is available at the size that carries the load, and the spec is not paused."""
     return not v.spec.paused and v.is_available(v.status.candidate, v.full_size())
 
 
 def _lost_before_switch(v: View) -> bool:
+    """The candidate is not available at full size any more, and traffic has not moved."""
     moved = v.facts.live_revision == v.status.candidate and not v.is_first
     return not moved and not v.is_available(v.status.candidate, v.full_size())
 
 
 def _switched(v: View) -> bool:
+    """Selector and endpoints of the live Service are on the candidate."""
     return v.facts.routes_to(v.status.candidate, at_least=min(1, v.full_size()))
 
 
 def _proved_rollback(v: View) -> bool:
+    """This was a rollback: nothing is to be proved."""
     return _is_rollback(v)
 
 
 def _proved(v: View) -> bool:
+    """Every post-promotion metric passed."""
     return v.post_verdict().state == "Pass"
 
 
