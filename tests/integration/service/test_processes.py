@@ -202,6 +202,23 @@ def test_a_taken_port_is_one_sentence(start_service: StartService) -> None:
     assert second.log.read_text().splitlines()[-1].startswith("taskservice auth cannot start: TASKSERVICE_PORT:")
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("TASKSERVICE_MONGO_URL", "hunter2"),
+        ("TASKSERVICE_MONGO_URL", "mongodb://"),
+        ("TASKSERVICE_REDIS_URL", "hunter2"),
+    ],
+)
+def test_an_address_that_is_none_is_one_sentence(setting: str, value: str, start_service: StartService) -> None:
+    tasks = start_service("tasks", TASKSERVICE_JWKS_URL="http://127.0.0.1:9/jwks.json", **{setting: value})
+    assert tasks.wait() == 1
+    text = tasks.log.read_text()
+    assert text.splitlines()[-1].startswith(f"taskservice tasks cannot start: {setting} ")
+    assert "hunter2" not in text
+    assert "Traceback" not in text
+
+
 def test_migrate_makes_the_indexes(replica_set: Any, driver: str, database_name: str) -> None:
     environment = {
         "PATH": "/usr/bin:/bin",

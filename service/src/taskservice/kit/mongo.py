@@ -125,9 +125,12 @@ def connect(settings: Settings) -> Mongo:
         "heartbeatFrequencyMS": 5000,
         "maxPoolSize": settings.mongo_pool,
     }
+    url = settings.mongo_url.get_secret_value()
     try:
-        client = _client_class(settings.mongo_driver)(settings.mongo_url.get_secret_value(), **options)
-    except (PyMongoError, ConfigurationError, ValueError) as error:
+        if not url.startswith(("mongodb://", "mongodb+srv://")):
+            raise ConfigurationError  # the drivers would take it for the name of a host
+        client = _client_class(settings.mongo_driver)(url, **options)
+    except (PyMongoError, ValueError) as error:
         raise SettingsError(
             f"TASKSERVICE_MONGO_URL is not a usable MongoDB address ({type(error).__name__});"
             " it looks like mongodb://host:27017/?replicaSet=rs0."

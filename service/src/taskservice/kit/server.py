@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import uvicorn
 import uvloop
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from taskservice.kit.health import Health
@@ -34,19 +35,19 @@ class _Server(uvicorn.Server):
         yield
 
 
-def run(app: ASGIApp, management: ASGIApp, health: Health, settings: Settings) -> int:
-    """Serves until a signal; returns the exit status. Raises SettingsError when a port is taken."""
+def run(app: Starlette, management: ASGIApp, health: Health, settings: Settings) -> int:
+    """Serves until a signal; returns the exit status. Raises SettingsError when it cannot start."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(app, management, health, settings))
 
 
-async def _serve(app: ASGIApp, management: ASGIApp, health: Health, settings: Settings) -> int:
+async def _serve(app: Starlette, management: ASGIApp, health: Health, settings: Settings) -> int:
     with (
         _listen(settings.host, settings.port, "TASKSERVICE_PORT") as main_socket,
         _listen(settings.host, settings.management_port, "TASKSERVICE_MANAGEMENT_PORT") as side_socket,
     ):
-        main = _server(app, settings, settings.graceful_seconds, lifespan="on")
-        side = _server(management, settings, 1, lifespan="off")
+        main = _server(app, settings, settings.graceful_seconds)
+        side = _server(management, settings, 1)
         drain = asyncio.Event()
 
         def on_signal() -> None:
@@ -61,10 +62,14 @@ async def _serve(app: ASGIApp, management: ASGIApp, health: Health, settings: Se
         side_task = asyncio.create_task(side.serve([side_socket]))
         leaving = asyncio.create_task(_leave(drain, main, health, settings.drain_seconds))
         event(log, "serving", port=settings.port, management_port=settings.management_port)
-        await main.serve([main_socket])
-        leaving.cancel()
-        side.should_exit = True
-        await asyncio.gather(side_task, leaving, return_exceptions=True)
+        try:
+            # Entered here and not by uvicorn, so that a SettingsError gets out as it is.
+            async with app.router.lifespan_context(app):
+                await main.serve([main_socket])
+        finally:
+            leaving.cancel()
+            side.should_exit = True
+            await asyncio.gather(side_task, leaving, return_exceptions=True)
         event(log, "stopped")
         return 0 if main.started else 1
 
@@ -77,13 +82,13 @@ async def _leave(drain: asyncio.Event, main: _Server, health: Health, seconds: f
     main.should_exit = True
 
 
-def _server(app: ASGIApp, settings: Settings, graceful_seconds: int, lifespan: str) -> _Server:
+def _server(app: ASGIApp, settings: Settings, graceful_seconds: int) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
             http="httptools",
             ws="none",
-            lifespan=lifespan,  # pyright: ignore[reportArgumentType]
+            lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
