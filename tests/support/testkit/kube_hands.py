@@ -20,6 +20,8 @@ from taskservice_operator.cluster.port import Ref
 
 Json = dict[str, Any]
 Address = tuple[str, str, str]
+NODES, NODE = "/api/v1/nodes", "played"
+HEARTBEAT_SECONDS = 5.0
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _KINDS = {kind.kind: kind for kind in (*kinds.WATCHED, kinds.EVENT, kinds.LEASE)}
 
@@ -116,16 +118,33 @@ class Kubelet:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        if self._task and not self._task.cancel():
+            self._task.result()  # it failed: say so, or the test would only see pods that never start
 
     async def _run(self) -> None:
+        with contextlib.suppress(Conflict):
+            await self._api.request("POST", NODES, body={"metadata": {"name": NODE}})
+        beat_at = 0.0
         while True:
+            if time.monotonic() > beat_at:
+                beat_at = time.monotonic() + HEARTBEAT_SECONDS
+                await self._beat()
             for pod in await self._api.list(kinds.POD.path(self._namespace)):
                 with contextlib.suppress(NotFound, Conflict):
                     await self._look_after(pod)
             await asyncio.sleep(0.2)
+
+    async def _beat(self) -> None:
+        moment = format_time_now()
+        condition = {
+            "type": "Ready",
+            "status": "True",
+            "reason": "Played",
+            "lastHeartbeatTime": moment,
+            "lastTransitionTime": moment,
+        }
+        body = {"status": {"conditions": [condition]}}
+        await self._api.request("PATCH", f"{NODES}/{NODE}/status", body=body, content_type=MERGE_PATCH)
 
     async def _look_after(self, pod: Json) -> None:
         path = kinds.POD.path(self._namespace, pod["metadata"]["name"])
@@ -134,6 +153,10 @@ class Kubelet:
             return
         if (pod.get("status") or {}).get("podIP"):
             return
+        if not pod["spec"].get("nodeName"):
+            # Pods without a node get no endpoints.
+            body = {"metadata": {"name": pod["metadata"]["name"]}, "target": {"kind": "Node", "name": NODE}}
+            await self._api.request("POST", f"{path}/binding", body=body)
         self._addresses += 1
         address, moment = f"10.97.0.{self._addresses}", format_time_now()
         ready = "crash" not in pod["spec"]["containers"][0]["image"]
