@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from taskservice_local import cgroups
 from taskservice_local.built import COMPONENTS, BuiltCluster
 from taskservice_local.mounts import below
+from taskservice_local.processes import start_time
 from taskservice_local.program_images import PAUSE_IMAGE
 
 if TYPE_CHECKING:
@@ -114,13 +115,14 @@ def test_up_repairs_a_cluster_that_lost_every_process_and_its_network_as_by_a_re
 
 def test_down_leaves_no_process_mount_namespace_interface_rule_cgroup_or_file(cluster: Cluster) -> None:
     plan = BuiltCluster(cluster.paths).plan
-    pids = cgroups.members(cluster.label)
-    assert len(pids) > len(COMPONENTS)
+    ours = {pid: start_time(pid) for pid in cgroups.members(cluster.label)}
+    assert len(ours) > len(COMPONENTS)
     assert plan.host_link in interfaces()
 
     cluster.down()
 
-    assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
+    # A zombie that process 1 has yet to collect is no process of ours any more, nor is another with the same id.
+    assert [pid for pid, started in ours.items() if started and start_time(pid) == started] == []
     assert below(cluster.paths.state) + below(cluster.paths.run) == []
     assert not plan.namespace.exists()
     assert plan.host_link not in interfaces()

@@ -53,8 +53,11 @@ def ensure_go() -> Path:
                     f"Go {NEEDED[0]}.{NEEDED[1]} or newer is needed and could not be fetched by pip; "
                     f"install it, then try again. {failure}"
                 ) from None
+        for program in (*partial.glob("go/bin/*"), *partial.glob("go/pkg/tool/*/*")):
+            program.chmod(0o755)  # not every pip keeps the mark
         partial.rename(home)
-    found = next((path for path in sorted(home.rglob("bin/go")) if os.access(path, os.X_OK)), None)
-    if found is None:
+    # Not the package's own script of the same name, which needs the package on Python's path.
+    found = home / "go" / "bin" / "go"
+    if not found.exists():
         raise LocalError(f"The package {GO_WHEEL} holds no Go program; install Go, then try again.")
     return found
