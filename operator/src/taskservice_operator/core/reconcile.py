@@ -81,8 +81,10 @@ def _look(snapshot: Snapshot, now: datetime) -> View:
         spec = parse_spec(raw)
         resolved = resolve(spec, raw, snapshot)
     except (InvalidSpec, KeyError, TypeError, ValueError, AttributeError) as problem:
-        spec = Spec(template={})
-        resolved = Blocked("TaskService", facts.owner.name, Note("InvalidSpec", str(problem), warning=True))
+        spec, message = Spec(template={}), str(problem)
+        if not isinstance(problem, InvalidSpec):
+            message = f"spec cannot be read ({message}): compare it with kubectl explain taskservice.spec --recursive"
+        resolved = Blocked("TaskService", facts.owner.name, Note("InvalidSpec", message, warning=True))
     if snapshot.foreign:
         resolved = _collision(snapshot, min(snapshot.foreign))
     wanted = resolved if isinstance(resolved, Wanted) else None

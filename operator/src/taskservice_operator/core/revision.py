@@ -35,7 +35,7 @@ def references(taskservice: Manifest) -> frozenset[tuple[str, str]]:
     """The ConfigMaps and Secrets that a TaskService names, as ``(kind, name)``; a bad spec names none."""
     try:
         spec = parse_spec(taskservice.get("spec") or {})
-    except (InvalidSpec, KeyError, TypeError):
+    except (InvalidSpec, KeyError, TypeError, ValueError, AttributeError):
         return frozenset()
     return frozenset((_kind(source), source.ref) for source in spec.sources if source.ref)
 

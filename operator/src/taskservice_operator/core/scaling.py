@@ -28,7 +28,7 @@ def take_in_size(v: View) -> Status:
     declared, size = v.spec.replicas, v.status.size
     if v.is_unreadable:
         return v.status
-    if size is None or (v.status.phase is Phase.STABLE and v.wanted_revision in (v.status.active, None)):
+    if size is None or (v.status.phase is Phase.STABLE and v.wanted_revision == v.status.active):
         return replace(v.status, size=Size(declared, declared))
     if declared == size.declared:
         return v.status
