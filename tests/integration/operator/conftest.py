@@ -62,7 +62,7 @@ async def hands(api: KubeApi) -> KubeHands:
 @pytest.fixture
 async def namespace(hands: KubeHands, request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """A namespace of the test's own, emptied of TaskServices afterwards."""
-    name = await hands.make_namespace()
+    name = hands.namespace = await hands.make_namespace()
     try:
         yield name
     finally:

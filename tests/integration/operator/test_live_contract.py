@@ -16,7 +16,7 @@ from taskservice_operator.core.model import Apply, Create, ObjectKey
 
 
 @pytest.fixture
-def cluster(api: KubeApi, hands: KubeHands) -> LiveCluster:
+def cluster(api: KubeApi, namespace: str) -> LiveCluster:
     return LiveCluster(api, Cache())
 
 
@@ -58,9 +58,9 @@ class TestRealServer:
         ref = await hands.create_taskservice("namesake", {"image": "demo:v1"})
         manifest = config_map((await look(cluster, ref)).taskservice, "namesake-a", ours="1")
         await cluster.carry_out(ref, Create(manifest))
-        address = ("ConfigMap", "default", "namesake-a")
+        address = ("ConfigMap", hands.namespace, "namesake-a")
         await hands.remove(address)
-        metadata = {"name": "namesake-a", "namespace": "default"}
+        metadata = {"name": "namesake-a", "namespace": hands.namespace}
         await hands.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"theirs": "1"}})
         with pytest.raises(Conflict):
             await cluster.carry_out(ref, Apply(manifest))
@@ -73,13 +73,13 @@ class TestRealServer:
         manifest = deployment((await look(cluster, ref)).taskservice, "manager-a")
         await cluster.carry_out(ref, Create(manifest))
         await cluster.carry_out(ref, Apply(manifest))
-        stored = await hands.get(("Deployment", "default", "manager-a"))
+        stored = await hands.get(("Deployment", hands.namespace, "manager-a"))
         assert stored is not None
         managers = [(entry["manager"], entry["operation"]) for entry in stored["metadata"]["managedFields"]]
         assert managers.count((names.FIELD_MANAGER, "Apply")) == 1
         assert (names.FIELD_MANAGER, "Update") not in managers
 
-    async def test_nothing_is_written_without_the_lease(self, api: KubeApi, hands: KubeHands) -> None:
+    async def test_nothing_is_written_without_the_lease(self, api: KubeApi, hands: KubeHands, namespace: str) -> None:
         def fence() -> None:
             raise LeaseLost("not ours")
 
@@ -96,7 +96,7 @@ class TestRealServer:
         ref = await hands.create_taskservice("vanished", {"image": "demo:v1"})
         manifest = config_map((await look(cluster, ref)).taskservice, "vanished-a")
         await cluster.carry_out(ref, Create(manifest))
-        await hands.remove(("ConfigMap", "default", "vanished-a"))
+        await hands.remove(("ConfigMap", hands.namespace, "vanished-a"))
         glance = await cluster.observe(ref, live=False)
         assert glance is not None
         assert ObjectKey("v1", "ConfigMap", "vanished-a") in glance.objects

@@ -21,7 +21,10 @@ Address = tuple[str, str, str]
 
 
 class Hands(Protocol):
-    """What others do to the cluster under test.  Addresses are (kind, namespace, name)."""
+    """What others do to the cluster under test, in one namespace.  Addresses are (kind, namespace, name)."""
+
+    @property
+    def namespace(self) -> str: ...
 
     async def create_taskservice(self, name: str, spec: Mapping[str, Any]) -> Ref: ...
     async def put(self, manifest: Mapping[str, Any]) -> None: ...
@@ -81,8 +84,8 @@ class ClusterContract:
 
     pytestmark = pytest.mark.anyio
 
-    async def test_a_taskservice_that_is_not_there_is_none(self, cluster: ClusterPort) -> None:
-        assert await cluster.observe(Ref("default", "nobody"), live=True) is None
+    async def test_a_taskservice_that_is_not_there_is_none(self, cluster: ClusterPort, hands: Hands) -> None:
+        assert await cluster.observe(Ref(hands.namespace, "nobody"), live=True) is None
 
     async def test_a_created_object_is_observed_as_ours(self, cluster: ClusterPort, hands: Hands) -> None:
         ref = await hands.create_taskservice("created", {"image": "demo:v1"})
@@ -112,9 +115,9 @@ class ClusterContract:
         self, cluster: ClusterPort, hands: Hands
     ) -> None:
         ref = await hands.create_taskservice("collides", {"image": "demo:v1"})
-        metadata = {"name": "collides-a", "namespace": "default"}
+        metadata = {"name": "collides-a", "namespace": hands.namespace}
         await hands.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"theirs": "1"}})
-        address = ("ConfigMap", "default", "collides-a")
+        address = ("ConfigMap", hands.namespace, "collides-a")
         theirs = await hands.get(address)
         before = await look(cluster, ref)
         with pytest.raises(Collision) as collision:
@@ -124,11 +127,11 @@ class ClusterContract:
 
     async def test_an_address_is_foreign_until_its_object_goes(self, cluster: ClusterPort, hands: Hands) -> None:
         ref = await hands.create_taskservice("freed", {"image": "demo:v1"})
-        metadata = {"name": "freed-a", "namespace": "default"}
+        metadata = {"name": "freed-a", "namespace": hands.namespace}
         await hands.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
         suspects = frozenset({ObjectKey("v1", "ConfigMap", "freed-a")})
         assert (await look(cluster, ref, suspects)).foreign == suspects
-        await hands.remove(("ConfigMap", "default", "freed-a"))
+        await hands.remove(("ConfigMap", hands.namespace, "freed-a"))
         assert (await look(cluster, ref, suspects)).foreign == frozenset()
 
     async def test_an_object_that_only_carries_our_labels_is_not_ours(self, cluster: ClusterPort, hands: Hands) -> None:
@@ -146,10 +149,10 @@ class ClusterContract:
         before = await look(cluster, ref)
         manifest = config_map(before.taskservice, "healed-a", ours="1")
         await cluster.carry_out(ref, Create(manifest))
-        await hands.edit(("ConfigMap", "default", "healed-a"), {"data": {"ours": "edited", "theirs": "2"}})
+        await hands.edit(("ConfigMap", hands.namespace, "healed-a"), {"data": {"ours": "edited", "theirs": "2"}})
         await look(cluster, ref)
         await cluster.carry_out(ref, Apply(manifest))
-        healed = await hands.get(("ConfigMap", "default", "healed-a"))
+        healed = await hands.get(("ConfigMap", hands.namespace, "healed-a"))
         assert healed is not None
         assert healed["data"] == {"ours": "1", "theirs": "2"}
 
@@ -207,7 +210,7 @@ class ClusterContract:
     ) -> None:
         ref = await hands.create_taskservice("outdated", {"image": "demo:v1"})
         before = await look(cluster, ref)
-        await hands.edit((names.KIND, "default", "outdated"), {"spec": {"image": "demo:v2"}})
+        await hands.edit((names.KIND, hands.namespace, "outdated"), {"spec": {"image": "demo:v2"}})
         with pytest.raises(Conflict):
             await cluster.write_status(ref, status(), before.taskservice)
         assert (await look(cluster, ref)).taskservice.get("status") == before.taskservice.get("status")
@@ -215,7 +218,7 @@ class ClusterContract:
     async def test_sources_are_read_with_their_contents_or_known_to_be_absent(
         self, cluster: ClusterPort, hands: Hands
     ) -> None:
-        metadata = {"name": "sources-here", "namespace": "default"}
+        metadata = {"name": "sources-here", "namespace": hands.namespace}
         await hands.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"one": "1"}})
         config = [
             {"name": "here", "configMapRef": {"name": "sources-here"}},

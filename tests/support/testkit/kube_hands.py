@@ -27,10 +27,11 @@ _KINDS = {kind.kind: kind for kind in (*kinds.WATCHED, kinds.EVENT, kinds.LEASE)
 
 
 class KubeHands:
-    """An administrator.  Addresses are (kind, namespace, name)."""
+    """An administrator.  Addresses are (kind, namespace, name); ``namespace`` is where TaskServices are made."""
 
     def __init__(self, api: KubeApi) -> None:
         self._api = api
+        self.namespace = "default"
 
     async def establish(self, definition: Mapping[str, Any]) -> None:
         """Install a definition, if it is not there, and wait until it is served."""
@@ -54,18 +55,15 @@ class KubeHands:
         with contextlib.suppress(NotFound):
             await self._api.request("DELETE", f"/api/v1/namespaces/{name}")
 
-    async def create_taskservice(self, name: str, spec: Mapping[str, Any], namespace: str = "default") -> Ref:
+    async def create_taskservice(self, name: str, spec: Mapping[str, Any], namespace: str | None = None) -> Ref:
+        namespace = namespace or self.namespace
         metadata = {"name": name, "namespace": namespace}
         body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "spec": spec}
-        with contextlib.suppress(NotFound):
-            await self._api.request("DELETE", kinds.TASKSERVICE.path(namespace, name))
         await self._api.request("POST", kinds.TASKSERVICE.path(namespace), body=body)
         return Ref(namespace, name)
 
     async def put(self, manifest: Mapping[str, Any]) -> None:
         kind, namespace = _KINDS[manifest["kind"]], manifest["metadata"]["namespace"]
-        with contextlib.suppress(NotFound):
-            await self._api.request("DELETE", kind.path(namespace, manifest["metadata"]["name"]))
         await self._api.request("POST", kind.path(namespace), body=manifest)
 
     async def get(self, address: Address) -> Json | None:

@@ -26,6 +26,8 @@ def cluster() -> MemoryCluster:
 
 
 class _Hands:
+    namespace = "default"
+
     def __init__(self, cluster: MemoryCluster) -> None:
         self._cluster = cluster
 

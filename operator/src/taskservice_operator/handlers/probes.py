@@ -25,8 +25,8 @@ class Probes:
         """Listen on all addresses; on a free port (0), on loopback only.  Raises OSError when the port is taken."""
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
-        app.router.add_get("/livez", lambda _: _answer(self._alive))
-        app.router.add_get("/readyz", lambda _: _answer(self._ready))
+        app.router.add_get("/livez", self._livez)
+        app.router.add_get("/readyz", self._readyz)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         # A free port is chosen per address family, and one number is to be told.
@@ -39,10 +39,16 @@ class Probes:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    async def _livez(self, _: web.Request) -> web.Response:
+        return _answer(self._alive)
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        return _answer(self._ready)
+
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-async def _answer(check: Check) -> web.Response:
+def _answer(check: Check) -> web.Response:
     problem = check()
     return web.Response(text=problem or "ok", status=503 if problem else 200)
