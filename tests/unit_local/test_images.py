@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from taskservice_local import image_catalogue, images
-from taskservice_local.archives import write_program_image, write_rootfs_image
+from taskservice_local.archives import references_in, write_program_image, write_rootfs_image
 from taskservice_local.errors import LocalError
 from taskservice_local.machine import Machine
 
@@ -84,6 +84,32 @@ def test_an_unchanged_image_is_not_built_again(
     assert first.read_text() == "archive"
 
 
+def test_only_the_archives_used_last_are_kept(
+    cache: Path, source: Path, containerfile: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(argv: list[object], **_: object) -> str:
+        for word in map(str, argv):
+            if word.startswith("docker-archive:"):
+                Path(word.split(":")[1]).write_text("archive")
+        return ""
+
+    monkeypatch.setattr(images, "run", run)
+    monkeypatch.setattr(images.machine, "install", lambda *_: None)
+    monkeypatch.setattr(Machine, "docker_answers", lambda _: False)
+    first = images.build_image("x", containerfile, source, "x:0", {})
+    for number in range(1, images.KEPT_ARCHIVES + 3):
+        latest = images.build_image("x", containerfile, source, f"x:{number}", {})
+        assert images.build_image("x", containerfile, source, "x:0", {}) == first  # still in use
+    assert latest.exists()
+    assert first.exists()
+    assert len(list(first.parent.glob("*.tar"))) == images.KEPT_ARCHIVES
+
+
+def test_a_file_that_is_no_archive_names_no_image(tmp_path: Path) -> None:
+    (tmp_path / "x.tar").write_text("something else")
+    assert references_in(tmp_path / "x.tar") == []
+
+
 def test_a_program_image_is_reproducible_and_starts_the_program(tmp_path: Path) -> None:
     program = tmp_path / "pause"
     program.write_bytes(b"\x7fELF")
@@ -93,7 +119,7 @@ def test_a_program_image_is_reproducible_and_starts_the_program(tmp_path: Path) 
     with tarfile.open(tmp_path / "a.tar") as tar:
         manifest = json.loads(tar.extractfile("manifest.json").read())[0]  # type: ignore[union-attr]
         config = json.loads(tar.extractfile(manifest["Config"]).read())  # type: ignore[union-attr]
-    assert manifest["RepoTags"] == ["docker.io/local/pause:1"]
+    assert references_in(tmp_path / "a.tar") == ["docker.io/local/pause:1"]
     assert config["config"]["Entrypoint"] == ["/pause"]
     assert len(config["rootfs"]["diff_ids"]) == len(manifest["Layers"]) == 1
 

@@ -61,6 +61,17 @@ def _write(
     partial.replace(archive)
 
 
+def references_in(archive: Path) -> list[str]:
+    """Return the names of the images in a docker-archive; none for a file that is no such archive."""
+    try:
+        with tarfile.open(archive) as tar:
+            manifest = tar.extractfile("manifest.json")
+            entries = json.load(manifest) if manifest else []
+    except (tarfile.TarError, KeyError):
+        return []
+    return [tag for entry in entries for tag in entry["RepoTags"] or []]
+
+
 def _add(tar: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode = len(content), mode

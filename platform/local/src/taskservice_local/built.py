@@ -6,6 +6,7 @@ crash or a reboot. `down` ends what was recorded, then whatever is left in the c
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from contextlib import AbstractContextManager
@@ -14,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from taskservice_local import builder, cgroups, controls, kubectl, machine, mounts, network, node, pki, traces
+from taskservice_local.archives import references_in
 from taskservice_local.commands import run, wait_for
 from taskservice_local.errors import LocalError
 from taskservice_local.kubectl import Kubectl
@@ -109,7 +111,16 @@ class BuiltCluster:
         """Import an image archive into the cluster's containerd. Raises LocalError when it cannot."""
         if not self.paths.containerd_socket.exists():
             raise LocalError(f"The cluster {self.paths.name} is not up: run `python -m taskservice_local up` first.")
-        run([*self._ctr(), "images", "import", "--no-unpack", archive])
+        file = self.paths.state / "loaded.json"
+        # By name: a later archive may have given the same name to another image.
+        loaded: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+        references = references_in(archive)
+        stamp = f"{archive} {archive.stat().st_size} {archive.stat().st_mtime_ns}"
+        if not references or any(loaded.get(reference) != stamp for reference in references):
+            with step(f"loading {archive.parent.name}/{archive.name}"):
+                run([*self._ctr(), "images", "import", archive])
+            loaded.update(dict.fromkeys(references, stamp))
+            file.write_text(json.dumps(loaded, indent=2))
 
     def _ctr(self) -> list[str | Path]:
         return [machine.program("ctr"), f"--address={self.paths.containerd_socket}", "--namespace=k8s.io"]

@@ -78,7 +78,9 @@ def _run(options: argparse.Namespace) -> int:
     elif verb == "path":
         print(builder.ensure_binary(options.program))
     elif verb == "image":
-        build_args = dict(word.split("=", 1) for word in options.build_arg if "=" in word)
+        if wrong := [word for word in options.build_arg if "=" not in word]:
+            raise LocalError(f"--build-arg {wrong[0]} has no value: write {wrong[0]}=VALUE.")
+        build_args = dict(word.split("=", 1) for word in options.build_arg)
         print(image_catalogue.ensure(options.name, build_args).reference)
     elif verb == "load-image":
         _load(options.image)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from taskservice_local.commands import run
 from taskservice_local.paths import cache_root
 from taskservice_local.progress import step
 
+KEPT_ARCHIVES = 6
 # Left out of every context: made by tools, different on each machine.
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info", ".*", "build", "dist", "node_modules")
 
@@ -62,6 +64,7 @@ def build_image(name: str, containerfile: Path, context: Path, tag: str, build_a
     key = content_hash(containerfile, context, {**build_args, "": tag})
     archive = cache_root() / "images" / name / f"{key}.tar"
     if archive.exists():
+        os.utime(archive, ns=(time.time_ns(), archive.stat().st_mtime_ns))  # in use: see _prune
         return archive
     archive.parent.mkdir(parents=True, exist_ok=True)
     partial = archive.with_name(f".partial-{key}.tar")
@@ -78,7 +81,15 @@ def build_image(name: str, containerfile: Path, context: Path, tag: str, build_a
             run([*buildah(), "push", "--quiet", tag, f"docker-archive:{partial}:{tag}"])
             run([*buildah(), "rmi", tag])  # the archive is what counts
     partial.rename(archive)
+    _prune(archive.parent)
     return archive
+
+
+def _prune(folder: Path) -> None:
+    """Keep the archives used last; each edit of a source makes another one of hundreds of megabytes."""
+    archives = sorted(folder.glob("*.tar"), key=lambda path: path.stat().st_atime, reverse=True)
+    for archive in archives[KEPT_ARCHIVES:]:
+        archive.unlink(missing_ok=True)
 
 
 def import_base(archive: Path, reference: str) -> None:
