@@ -13,7 +13,7 @@ from taskservice_operator.core import rollout
 from testkit.chaos import Story
 from testkit.invariants import watched_table
 
-RUNS = int(os.environ.get("MODEL_RUNS", "600"))
+RUNS = int(os.environ.get("MODEL_RUNS", "500"))
 ONE = os.environ.get("MODEL_SEED")
 BATCHES = 10
 TICKS = 200

@@ -68,6 +68,8 @@ class Story:
         for _ in range(ticks):
             if self.random.random() < 0.12:
                 self.random.choice(deeds)()
+            if self.world.status.get("phase") == "Proving" and self.random.random() < 0.04:
+                self._lose_stable()
             if self.random.random() < 0.06:
                 self.simulation.crash_soon(self.random.randrange(8))
             self.simulation.tick()
@@ -101,7 +103,6 @@ class Story:
             self._edit_something,
             self._heal_pods,
             self._collide,
-            self._lose_stable,
         ]
         return common * 2 + rare
 
@@ -155,10 +156,10 @@ class Story:
         """The way back is gone just when it is asked for; and then somebody releases a remedy."""
         revisions = self.world.status.get("revisions") or {}
         stable, candidate = revisions.get("stable"), revisions.get("candidate")
-        if self.world.status.get("phase") == "Proving" and stable:
+        if stable and candidate:
             self.world.lives.update({pod.image: never for pod in self.world.pods.values() if pod.revision == stable})
             self.simulation.tick()
-            self._verb("abort", "candidate" if candidate else "active")
+            self._verb("abort", "candidate")
             self.simulation.tick()
             self._edit(self.resource.image(self.random.choice(IMAGES)))
 

@@ -1,4 +1,4 @@
-"""The rollout table row by row: the phase and the facts that take it, what it leads to, and what keeps it from being."""
+"""The rollout table row by row: the phase and the facts that take it, what it leads to, what prevents it."""
 
 from __future__ import annotations
 

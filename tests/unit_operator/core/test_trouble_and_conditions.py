@@ -42,8 +42,8 @@ def pod(**container: Any) -> dict[str, Any]:
         ),
         (
             {"state": {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "x" not found'}}},
-            'container app: CreateContainerConfigError (secret "x" not found): check env references, and that the '
-            "image runs as a non-root user",
+            'container app: CreateContainerConfigError (secret "x" not found): '
+            + "check env references, and that the image runs as a non-root user",
         ),
     ],
 )
