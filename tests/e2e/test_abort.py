@@ -11,7 +11,7 @@ CHECK = {"name": "check", "provider": "http", "intervalSeconds": 1, "http": {"pa
 
 
 def quick(**more: object) -> dict[str, object]:
-    return {"progressDeadlineSeconds": 10, "abortScaleDownDelaySeconds": 1, **more}
+    return {"progressDeadlineSeconds": 25, "abortScaleDownDelaySeconds": 1, **more}
 
 
 def test_a_crash_looping_candidate_is_aborted_and_the_live_pods_are_the_same_ones(live: Live) -> None:
