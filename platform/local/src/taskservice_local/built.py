@@ -164,7 +164,7 @@ class BuiltCluster:
             supervisor.check()
             return kubectl.answers(at.advertise, API_PORT, paths.pki / "ca.crt")
 
-        wait_for("the API server", ready, 90)
+        wait_for("the API server", ready, 180)
         supervisor.ensure(controls.controller_manager(at, paths.pki, paths.kubeconfigs / "controller-manager.conf"))
         supervisor.ensure(node.scheduler(paths))
         # The admin kubeconfig has no rights until the binding is there.
@@ -181,7 +181,7 @@ class BuiltCluster:
             supervisor.check()
             return self.kubectl.node_ready(self.label, since=began if started else None)
 
-        wait_for("the node to be Ready", ready, 90)
+        wait_for("the node to be Ready", ready, 180)
         say(f"  node {self.label} is Ready; KUBECONFIG={self.paths.kubeconfig}")
 
     def _start_addons(self) -> None:
@@ -195,7 +195,7 @@ class BuiltCluster:
             # Asked of the programs themselves, through kube-proxy: conditions may be those from before a crash.
             return network.connects(self.plan.dns_address, 53) and self.kubectl.has_metrics()
 
-        wait_for("CoreDNS and metrics-server", ready, 120, every=0.5)
+        wait_for("CoreDNS and metrics-server", ready, 240, every=0.5)
 
     def _load_program(self, image: ProgramImage) -> None:
         def present() -> str | None:
@@ -205,7 +205,7 @@ class BuiltCluster:
             except LocalError:
                 return None  # containerd is not listening yet
 
-        if image.reference not in wait_for("containerd", present, 30):
+        if image.reference not in wait_for("containerd", present, 60):
             self.load(image.archive())
 
     def _stop_everything(self) -> None:

@@ -110,7 +110,8 @@ class Load:
         problem = "never tried"
         for attempt in range(20):
             try:
-                _, status, answer, _ = _exchange(None, self.auth, "POST", "/v1/auth/register", body, "")
+                connection, status, answer, _ = _exchange(None, self.auth, "POST", "/v1/auth/register", body, "")
+                connection.close()
                 if status == 201:
                     return Account(email)
                 problem = f"status {status}: {answer[:200]!r}"
