@@ -13,7 +13,7 @@ from testkit.simulation import Observer
 from testkit.world import World
 
 
-class Violation(AssertionError):  # noqa: N818 — the word people use
+class Violation(AssertionError):
     """An invariant was broken."""
 
 
@@ -100,7 +100,9 @@ class Invariants(Observer):
         declared = (status.get("size") or {}).get("active")
         floor = status.get("floor") or {}
         declared = max(declared or 0, floor["replicas"] if floor.get("until") else 0)
-        by_request = revision in (revisions["active"], revisions.get("candidate")) and wanted == declared
+        by_request = revision == revisions["active"] and wanted == declared
+        asked = (declared, world.taskservice["spec"].get("replicas", 2))
+        by_request = by_request or (revision == revisions.get("candidate") and wanted in asked)
         require(by_request, f"scales live {revision} from {now} to {wanted} (asked for: {declared}, {status['phase']})")
 
     def _check_delete(self, world: World, key: ObjectKey) -> None:
@@ -128,8 +130,11 @@ class Invariants(Observer):
             back = world.live_revision == revisions["stable"]
             nobody = world.ready(revisions["stable"]) == 0 and world.ready(revisions["candidate"]) > 0
             require(back or nobody, "was told to return and did not")
-            up = world.replicas(revisions["stable"]) > 0 or (status.get("size") or {}).get("active") == 0
+            empty = (status.get("size") or {}).get("active") == 0
+            key = ObjectKey("apps/v1", "ControllerRevision", world.owner.child(revisions["stable"]))
+            up = world.replicas(revisions["stable"]) > 0 or empty or key not in world.objects
             require(up, "stable was scaled to zero before the return")
+        self._check_dead_side(world, status)
         for note in notes:
             self._check_note(note, status)
         failure = status.get("failure")
@@ -142,6 +147,15 @@ class Invariants(Observer):
             )
         times = [parse_time(c["lastTransitionTime"]) for c in status["conditions"]]
         require(all(moment <= world.now for moment in times), "a transition in the future")
+
+    def _check_dead_side(self, world: World, status: Any) -> None:
+        """A promoted side without one ready pod is not waited for while the other could serve."""
+        revisions = status.get("revisions") or {}
+        candidate, stable = revisions.get("candidate"), revisions.get("stable")
+        moving = status["phase"] in ("Promoting", "Proving") and world.live_revision == candidate
+        if moving and stable and world.replicas(candidate) > 0:
+            lost = world.ready(candidate) == 0 and world.ready(stable) > 0
+            require(not lost, "stays on a dead side although stable could serve")
 
     def _check_note(self, note: Note, status: Any) -> None:
         require(bool(note.message) and "None" not in note.message, f"{note.reason}: {note.message!r}")

@@ -20,7 +20,7 @@ from testkit.builders import START, TaskServiceBuilder
 Json = Mapping[str, Any]
 
 
-class Collision(Exception):  # noqa: N818 — named as in the port
+class Collision(Exception):
     """A Create met somebody else's object."""
 
     def __init__(self, key: ObjectKey) -> None:

@@ -43,7 +43,7 @@ def pod(**container: Any) -> dict[str, Any]:
         (
             {"state": {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "x" not found'}}},
             'container app: CreateContainerConfigError (secret "x" not found): '
-            + "check env references, and that the image runs as a non-root user",
+            "check env references, and that the image runs as a non-root user",
         ),
     ],
 )

@@ -125,7 +125,10 @@ class View:
             observed = self.facts.of(self.status.active)
             least = autoscaling.min_replicas
             return max(observed.replicas, least) if observed.deployed else least
-        return max(self.status.size.active if self.status.size else self.spec.replicas, self._lasting_floor())
+        size = max(self.status.size.active if self.status.size else self.spec.replicas, self._lasting_floor())
+        observed = self.facts.of(self.status.active)
+        # With its record lost we cannot put its number right, so what is there is what carries the load.
+        return size if observed.record or not observed.deployed else max(size, observed.replicas)
 
     def _lasting_floor(self) -> int:
         floor = self.status.floor
