@@ -13,6 +13,10 @@ from testkit.builders import a_snapshot, a_taskservice, at
 
 ONE, TWO = a_taskservice().image("app:1").replicas(4), a_taskservice().image("app:2").replicas(4)
 R1, R2 = ONE.revision(), TWO.revision()
+REFUSED_CONFIG = (
+    'container app: CreateContainerConfigError (secret "x" not found): '
+    "check env references, and that the image runs as a non-root user"
+)
 LIVE: dict[str, Any] = {"stable": R1, "active": R1, "wanted": R1, "size": Size(4, 4)}
 
 
@@ -42,8 +46,7 @@ def pod(**container: Any) -> dict[str, Any]:
         ),
         (
             {"state": {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "x" not found'}}},
-            'container app: CreateContainerConfigError (secret "x" not found): '
-            "check env references, and that the image runs as a non-root user",
+            REFUSED_CONFIG,
         ),
     ],
 )
