@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from testkit.kube_hands import Kubelet, KubeHands
-from testkit.operator_process import OperatorProcess
 
 from taskservice_operator.api import crd
 from taskservice_operator.cluster.kube import KubeApi
+from testkit.kube_hands import KubeHands, Kubelet
+from testkit.operator_process import OperatorProcess
 
 
 @pytest.fixture

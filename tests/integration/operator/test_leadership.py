@@ -6,10 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from testkit.kube_hands import KubeHands, until
 
 from taskservice_operator.api import names
 from taskservice_operator.cluster.lease import LEASE_SECONDS
+from testkit.kube_hands import KubeHands, until
 
 pytestmark = pytest.mark.anyio
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from testkit.cluster_contract import ClusterContract, config_map, deployment, look
-from testkit.kube_hands import KubeHands
 
 from taskservice_operator.api import names
 from taskservice_operator.cluster.cache import Cache
@@ -13,6 +11,8 @@ from taskservice_operator.cluster.kube import MERGE_PATCH, KubeApi
 from taskservice_operator.cluster.live import LiveCluster
 from taskservice_operator.cluster.port import Ref
 from taskservice_operator.core.model import Apply, Create, ObjectKey
+from testkit.cluster_contract import ClusterContract, config_map, deployment, look
+from testkit.kube_hands import KubeHands
 
 
 @pytest.fixture

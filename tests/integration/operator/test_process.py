@@ -6,12 +6,12 @@ import asyncio
 from typing import Any
 
 import pytest
-from testkit.kube_hands import Kubelet, KubeHands, until
 
 from taskservice_operator.api import names
 from taskservice_operator.cluster import kinds
 from taskservice_operator.cluster.kinds import Kind
 from taskservice_operator.cluster.port import Ref
+from testkit.kube_hands import KubeHands, Kubelet, until
 
 pytestmark = pytest.mark.anyio
 

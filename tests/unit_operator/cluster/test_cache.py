@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from testkit.cluster_contract import config_map
 
 from taskservice_operator.api import names
 from taskservice_operator.cluster.cache import Cache
 from taskservice_operator.cluster.kinds import CONFIG_MAP
 from taskservice_operator.cluster.port import Incomplete, Ref
 from taskservice_operator.core.model import ObjectKey
+from testkit.cluster_contract import config_map
 
 REF = Ref("default", "demo")
 KEY = ObjectKey("v1", "ConfigMap", "demo-a")

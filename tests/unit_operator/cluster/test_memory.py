@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from testkit.cluster_contract import ClusterContract, config_map, deployment, owned
 
 from taskservice_operator.api import names
 from taskservice_operator.cluster.errors import Conflict, Transient
@@ -15,6 +14,7 @@ from taskservice_operator.cluster.memory import Crashed, MemoryCluster
 from taskservice_operator.cluster.memory_world import CRASHES, NEVER_READY, Behaviour, is_ready
 from taskservice_operator.cluster.port import Ref
 from taskservice_operator.core.model import Apply, Create, ObjectKey
+from testkit.cluster_contract import ClusterContract, config_map, deployment, owned
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 Address = tuple[str, str, str]

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from testkit.cluster_contract import config_map
 
 from taskservice_operator.api.spec import HttpCheck, Metric
 from taskservice_operator.cluster.errors import Conflict, Invalid
@@ -21,6 +20,7 @@ from taskservice_operator.loop.queue import TokenBucket
 from taskservice_operator.loop.reconcile import Reconciler
 from taskservice_operator.loop.refusal import REASON, RECHECK_SECONDS
 from taskservice_operator.metrics import Metrics
+from testkit.cluster_contract import config_map
 
 pytestmark = pytest.mark.anyio
 
