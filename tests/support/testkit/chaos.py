@@ -195,7 +195,11 @@ class Story:
     def _check_end(self, resource: TaskServiceBuilder) -> None:
         world, status = self.world, self.world.status
         revisions, phase = status["revisions"], status["phase"]
-        require(phase in ("Stable", "Failed"), f"rests in {phase}: {status['step']}")
+        # A return that is held rests, too: stable has nobody to serve, and what was given up goes on serving.
+        held = (
+            phase == "Returning" and world.ready(revisions["stable"]) == 0 and world.ready(revisions["candidate"]) > 0
+        )
+        require(phase in ("Stable", "Failed") or held, f"rests in {phase}: {status['step']}")
         require(
             revisions["wanted"] == resource.revision(world.sources), "another revision is wanted than the spec says"
         )
@@ -210,6 +214,7 @@ class Story:
             require(status["failure"]["revision"] == revisions["wanted"], "Failed, but not for what is wanted")
         # The live one is the active one, except after first releases of which none was ever whole.
         left = {pod.revision for pod in world.pods.values()} - {world.live_revision, revisions.get("candidate")}
+        left -= {revisions["stable"]} if held else set()
         require(not left, f"pods of {left} are left over")
         retiring = {entry["revision"] for entry in status.get("retiring") or ()} - {world.live_revision}
         require(not retiring, f"{retiring} are still retiring")

@@ -134,6 +134,19 @@ def test_under_way_is_progressing_not_ready_and_still_available(phase: Phase) ->
     assert (seen["Reconciling"], seen["Stalled"]) == ("True", "False")
 
 
+def test_a_return_that_nobody_could_serve_is_stalled_and_names_the_stable_side() -> None:
+    status = {**LIVE, "phase": Phase.RETURNING, "active": R2, "candidate": R2, "rollout": Rollout(at(0))}
+    v = a_snapshot(TWO).blue(ONE, ready=0, replicas=4).green(TWO, ready=4).live(TWO).view(**status)
+    seen = conditions(v)
+    assert (seen["Ready"], seen["Degraded"], seen["Stalled"], seen["Available"]) == ("False", "True", "True", "True")
+    note, blocked = current(v)
+    assert (
+        note.message == f"live traffic returns to revision {R1} as soon as it has a ready pod; until then {R2} serves"
+    )
+    assert blocked is not None
+    assert (blocked.kind, blocked.name) == ("Deployment", f"web-{R1}")
+
+
 def test_failed_is_stalled_with_the_old_side_available() -> None:
     failure = Failure(R2, "AbortRequested", "was aborted", at(0))
     v = a_snapshot(TWO).blue(ONE, ready=4).live(ONE).view(**{**LIVE, "phase": Phase.FAILED, "failure": failure})

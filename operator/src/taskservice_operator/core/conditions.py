@@ -15,7 +15,7 @@ from taskservice_operator.api.status import Phase, format_time
 from taskservice_operator.core.model import Note
 from taskservice_operator.core.revision import Blocked
 from taskservice_operator.core.scaling import scale_of
-from taskservice_operator.core.traffic import live_target
+from taskservice_operator.core.traffic import is_held
 from taskservice_operator.core.view import UNDER_WAY, View
 
 REASON_LIMIT = 1024
@@ -40,9 +40,15 @@ def current(v: View) -> tuple[Note, Blocked | None]:
             "Service", v.facts.owner.name, note
         )
     if status.phase is Phase.RETURNING:
-        held = live_target(v) != status.stable
-        when = f" as soon as it has a ready pod; until then {candidate} serves" if held else ""
-        note = Note("ReturningToStable", f"live traffic returns to revision {status.stable}{when}", warning=True)
+        message = f"live traffic returns to revision {status.stable}"
+        if is_held(v) and status.stable:
+            why = v.facts.of(status.stable).trouble
+            message += (
+                f" as soon as it has a ready pod{f' ({why.message})' if why else ''}; until then {candidate} serves"
+            )
+            note = Note("StableUnavailable", message, warning=True)
+            return note, _on("Deployment", v.facts.owner.child(status.stable), note)
+        note = Note("ReturningToStable", message, warning=True)
         return note, _on("Service", v.facts.owner.name, note)
     if status.phase is Phase.FAILED and status.failure:
         remedy = f"change the spec, or ask for it again with: kubectl taskservice retry {v.facts.owner.name}"
@@ -82,7 +88,8 @@ def is_serving(v: View) -> bool:
 def build_conditions(v: View, note: Note) -> tuple[dict[str, Any], ...]:
     """All conditions, in a fixed order; a condition's transition time changes only when its status does."""
     phase, blocked = v.status.phase, v.blocked is not None
-    under_way, failed = phase in UNDER_WAY or phase is Phase.RETURNING, phase is Phase.FAILED
+    held = is_held(v)
+    under_way, failed = phase in UNDER_WAY or (phase is Phase.RETURNING and not held), phase is Phase.FAILED or held
     settled = phase is Phase.STABLE and v.wanted_revision is not None and v.wanted_revision == v.status.active
     serving = is_serving(v)
     ready = "True" if settled and serving else "False" if blocked or failed or settled else "Unknown"

@@ -23,7 +23,7 @@ from taskservice_operator.core.planning import plan_actions
 from taskservice_operator.core.revision import Blocked, Wanted, resolve
 from taskservice_operator.core.rollout import step
 from taskservice_operator.core.scaling import expire_floor, take_in_size
-from taskservice_operator.core.traffic import live_target
+from taskservice_operator.core.traffic import is_held, live_target
 from taskservice_operator.core.transitions import tick_clock
 from taskservice_operator.core.view import CLOCKED, View
 
@@ -177,7 +177,14 @@ def _whole_status(v: View, why: Note, waiting_for: Blocked | None) -> dict[str, 
 def _news(snapshot: Snapshot, why: Note) -> tuple[Note, ...]:
     """Troubles that no row of the table announces: told when the reason is new, not while it lasts."""
     before = {c["type"]: c.get("reason") for c in (snapshot.taskservice.get("status") or {}).get("conditions") or ()}
-    told_by_rows = why.reason not in ("SourceMissing", "NameCollision", "InvalidSpec", "Unavailable", "Paused")
+    told_by_rows = why.reason not in (
+        "SourceMissing",
+        "NameCollision",
+        "InvalidSpec",
+        "Unavailable",
+        "StableUnavailable",
+        "Paused",
+    )
     return () if told_by_rows or before.get("Ready") == why.reason else (why,)
 
 
@@ -221,7 +228,7 @@ def _requeue_after(v: View, measure_at: datetime | None) -> float | None:
     times += [entry.scale_down_at for entry in status.retiring if entry.scale_down_at > v.now]
     if status.floor is not None and status.floor.until is not None:
         times.append(status.floor.until)
-    if status.phase in (Phase.PROMOTING, Phase.RETURNING):
+    if status.phase in (Phase.PROMOTING, Phase.RETURNING) and not is_held(v):
         times.append(v.now + timedelta(seconds=SWITCH_POLL_SECONDS))
     if v.blocked is not None:
         times.append(v.now + timedelta(seconds=MISSING_POLL_SECONDS))

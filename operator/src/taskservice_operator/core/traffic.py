@@ -24,6 +24,11 @@ def preview_target(v: View) -> str | None:
     return v.status.candidate or live_target(v)
 
 
+def is_held(v: View) -> bool:
+    """Traffic should return to stable and cannot, as nobody there could serve it: only pods or people can mend that."""
+    return v.status.phase is Phase.RETURNING and live_target(v) != v.status.stable
+
+
 def _intended(v: View) -> str | None:
     if v.status.phase in SWITCHED:
         return v.status.candidate
