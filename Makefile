@@ -16,7 +16,7 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 demo: cluster  ## the main job: a cluster, the sample, releases under load, a report
-	@$(IN) python -m taskservice_local.demo
+	@$(IN) python -m taskservice_demo
 
 test:  ## lint and every layer of tests; a table at the end
 	@$(IN) python ci/scripts/layers.py

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from taskservice_demo.stage import Stage, make_namespace, prepare
 from taskservice_local.cli import main as local
-from taskservice_local.demo.stage import Stage, make_namespace, prepare
 from testkit.live import Live
 
 

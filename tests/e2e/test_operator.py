@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from taskservice_local.demo.stage import OPERATOR_NAMESPACE
+from taskservice_demo.stage import OPERATOR_NAMESPACE
 from testkit.live import Live, an_echo
 
 LABEL = "app.kubernetes.io/name=taskservice-operator"

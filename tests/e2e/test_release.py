@@ -8,8 +8,8 @@ from collections import Counter
 
 import pytest
 
-from taskservice_local.demo.load import Load
-from taskservice_local.demo.stage import install_sample, wait_ready
+from taskservice_demo.load import Load
+from taskservice_demo.stage import install_sample, wait_ready
 from testkit.live import Live
 
 REQUESTS = 20_000

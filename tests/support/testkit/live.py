@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from taskservice_local.demo.stage import Stage, is_ready
+from taskservice_demo.stage import Stage, is_ready
 
 ECHO = (Path(__file__).parent / "echo_server.py").read_text()
 TSVC = "taskservices.taskservice.dev"

@@ -9,11 +9,12 @@ from __future__ import annotations
 import http.client
 import json
 import random
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 TIMEOUT_SECONDS = 10.0
@@ -211,10 +212,25 @@ def quantile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def wait_until(what: str, seconds: float, ready: Callable[[], bool], every: float = 0.5) -> None:
-    """Raises :class:`TimeoutError` when ``ready`` stays false for ``seconds``."""
-    end = time.monotonic() + seconds
-    while not ready():
-        if time.monotonic() > end:
-            raise TimeoutError(f"waited {seconds:.0f} s for {what}")
-        time.sleep(every)
+def main(words: list[str]) -> int:
+    """Run in a pod: the settings as one JSON word; each request's :class:`Sample` as a JSON line on stdout.
+
+    Ends by itself after ``limit_seconds``, or when the pod is deleted.
+    """
+    settings = json.loads(words[0])
+    load = Load(Target(*settings.pop("auth")), Target(*settings.pop("tasks")), **settings)
+    shown = 0
+    with load.running():
+        end = time.monotonic() + load.limit_seconds
+        while time.monotonic() < end:
+            time.sleep(0.25)
+            ready = load.samples[shown:]
+            shown += len(ready)
+            for sample in ready:
+                print(json.dumps(asdict(sample)))
+            sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

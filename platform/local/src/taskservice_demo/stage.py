@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from taskservice_demo.load import Target
 from taskservice_local import builder, image_catalogue
 from taskservice_local.chooser import KINDS, recorded_kind
 from taskservice_local.commands import run, wait_for
-from taskservice_local.demo.load import Target
 from taskservice_local.errors import LocalError
 from taskservice_local.kubectl import Kubectl
 from taskservice_local.paths import CHECKOUT, ClusterPaths
@@ -46,8 +48,6 @@ class Stage:
 
     def plugin(self, *words: str, timeout: float = 60) -> str:
         """Run ``kubectl taskservice`` against the cluster.  Raises CommandFailed."""
-        import sys
-
         env = {"PYTHONPATH": os.pathsep.join([str(CHECKOUT / "operator" / "src"), os.environ.get("PYTHONPATH", "")])}
         argv: list[str | Path] = [sys.executable, "-m", "taskservice_operator.cli", "--kubeconfig", self.kubeconfig]
         return run([*argv, *words], env=env, timeout=timeout)
@@ -73,7 +73,8 @@ def prepare() -> Stage:
     kind = recorded_kind(paths)
     if kind is None:
         raise LocalError(f"There is no cluster {paths.name}: run `make cluster` first.")
-    kubectl = Kubectl(paths.kubeconfig)
+    # A cluster that we did not build may come without our own kubectl; the user's will do.
+    kubectl = Kubectl(paths.kubeconfig, None if kind == "built" else shutil.which("kubectl") or built_kubectl())
     cluster = KINDS[kind](paths)
     images: dict[str, str] = {}
     present = _present_images(kubectl)
@@ -86,6 +87,11 @@ def prepare() -> Stage:
     stage = Stage(paths, kubectl, images)
     install_operator(stage)
     return stage
+
+
+def built_kubectl() -> Path:
+    """Our own kubectl, built if absent."""
+    return builder.ensure_binary("kubectl")
 
 
 def install_operator(stage: Stage) -> None:

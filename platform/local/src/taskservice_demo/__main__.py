@@ -1,13 +1,17 @@
-"""``python -m taskservice_local.demo``: tell the story on the cluster that is up, print and write the report."""
+"""``python -m taskservice_demo``: tell the story on the cluster that is up, print and write the report.
+
+``LOAD=pod`` runs the load in a pod also where this machine could reach the Services itself.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
-from taskservice_local.demo.report import build_report, render_report, write_report
-from taskservice_local.demo.stage import prepare
-from taskservice_local.demo.story import NAMESPACE, Story
+from taskservice_demo.report import build_report, render_report, write_report
+from taskservice_demo.stage import prepare
+from taskservice_demo.story import NAMESPACE, Story
 from taskservice_local.errors import LocalError
 from taskservice_local.paths import CHECKOUT
 from taskservice_local.progress import say
@@ -19,7 +23,7 @@ def main() -> int:
     """0 when every turn came as told and no request failed."""
     began = time.monotonic()
     try:
-        story = Story(prepare())
+        story = Story(prepare(), load_in_pod=os.environ.get("LOAD") == "pod" or None)
         load = story.tell()
     except (LocalError, RuntimeError) as problem:
         say(f"The demonstration ended early: {problem}")

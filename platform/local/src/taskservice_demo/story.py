@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from taskservice_local.demo.load import Load
-from taskservice_local.demo.stage import Stage, install_sample, is_ready, wait_ready
+from taskservice_demo.load import Load
+from taskservice_demo.pod_load import PodLoad, load_for
+from taskservice_demo.stage import Stage, install_sample, is_ready, wait_ready
 from taskservice_local.errors import LocalError
 from taskservice_local.progress import say
 
@@ -34,15 +35,18 @@ class Story:
     """Tells the story on a prepared stage and remembers when what happened."""
 
     stage: Stage
+    load_in_pod: bool | None = None
     phases: list[Phase] = field(default_factory=list)
     _shown: str = ""
 
-    def tell(self) -> Load:
+    def tell(self) -> Load | PodLoad:
         """The whole story.  Returns the finished load.  Raises LocalError when an expected turn does not come."""
         with self.phase("install v1") as phase:
             self.release("v1", autoPromotion=True)
             phase.outcome = self.step()
-        load = Load(self.stage.target(NAMESPACE, "auth"), self.stage.target(NAMESPACE, SERVICE))
+        load = load_for(self.stage, NAMESPACE, in_pod=self.load_in_pod)
+        where = "a pod" if isinstance(load, PodLoad) else "this machine"
+        say(f"  the load comes from {where}: {load.rate:.0f} requests a second at most, nothing is retried")
         with load.running():
             with self.phase("v1 under load") as phase:
                 time.sleep(CALM_SECONDS)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from taskservice_local.demo.load import Sample, quantile
-from taskservice_local.demo.story import Phase
+from taskservice_demo.load import Sample, quantile
+from taskservice_demo.story import Phase
 
 
 def build_report(phases: Sequence[Phase], samples: Sequence[Sample], seconds: float) -> dict[str, Any]:
