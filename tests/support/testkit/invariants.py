@@ -77,6 +77,9 @@ class Invariants(Observer):
         """What the new side must have, by a second reading of the rules."""
         elastic, was_elastic = _autoscaling(world, target), _autoscaling(world, selected)
         carries, declared = world.replicas(selected), world.taskservice["spec"].get("replicas", 2)
+        size = (world.status.get("size") or {}).get("active")
+        if not was_elastic and size is not None:
+            carries = min(carries, size)  # more than was asked for is only a scale-down that is still to come
         if elastic:
             return min(max(elastic.get("minReplicas", 1), carries), elastic["maxReplicas"])
         return max(declared, carries) if was_elastic else min(declared, carries)
