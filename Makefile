@@ -38,7 +38,7 @@ lock:  ## resolve requirements/*.in to locked files with hashes
 	@$(IN) ci/scripts/lock.sh
 
 bench:  ## benchmarks: ratios against a floor measured in the same run
-	@$(IN) python -m testkit.bench
+	@$(IN) python tests/bench/run.py
 
 cluster:  ## a Kubernetes cluster on this machine (CLUSTER=current|kind|built)
 	@$(LOCAL) up
