@@ -28,7 +28,7 @@ from testkit.live import TSVC, Live, an_echo
 
 ROUNDS = 3
 REPEATS = 6
-"""Disturbed rollouts that are repeated, in all."""
+"""How often disturbed rollouts are repeated in all, and a disturbed rest."""
 IDLE_SECONDS = 15.0
 SETTLED_SECONDS = 4.0
 """Without a write for so long, a rollout is over; longer than any pause within one (the old side stays for 1 s)."""
@@ -100,13 +100,12 @@ def measure(live: Live) -> dict[str, Any]:
             "taskservices": len(CASES),
             "seconds": round(sum(each["seconds"] for each in idle), 1),
             "writes": sum(each["writes"] for each in idle),
-            "reads": idle[-1]["reads"] if any(each["reads"] is None for each in idle)
-            else sum(each["reads"] for each in idle),
+            "reads": None if None in (reads := [each["reads"] for each in idle]) else sum(reads),
             "cpu_share": round(rate, 4),
             "disturbed": "; ".join(each["disturbed"] for each in idle if each["disturbed"]),
         },
         "cases": [_summary(case, runs[case.name], rate) for case in CASES],
-    }  # fmt: skip
+    }
 
 
 def _begin(live: Live) -> None:
@@ -208,6 +207,17 @@ def _until_settled(live: Live) -> None:
 
 
 def _idle(live: Live) -> dict[str, Any]:
+    """A stretch of rest; one that others disturb is repeated."""
+    rest = _rest(live)
+    for _ in range(REPEATS):
+        if not rest["disturbed"]:
+            break
+        say(f"  repeated, because {rest['disturbed']}")
+        rest = _rest(live)
+    return rest
+
+
+def _rest(live: Live) -> dict[str, Any]:
     with step(f"{IDLE_SECONDS:.0f} s of rest"):
         mine = [f"{live.namespace}/{case.name}" for case in CASES]
         before, began = read_counters(live.stage, mine), time.monotonic()
