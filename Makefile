@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-export PYTHONPATH := operator/src:service/src:platform/local/src:tests/support
+# Absolute: tests start programs in folders of their own.
+export PYTHONPATH := $(CURDIR)/operator/src:$(CURDIR)/service/src:$(CURDIR)/platform/local/src:$(CURDIR)/tests/support
 export PYTHONSAFEPATH := 1
 PYTHON ?= python3
 LOCAL = $(PYTHON) -m taskservice_local

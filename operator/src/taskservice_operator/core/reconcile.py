@@ -29,6 +29,8 @@ from taskservice_operator.core.view import CLOCKED, View
 
 SWITCH_POLL_SECONDS = 1.0
 """While traffic moves we look again soon, should the event that tells of it be lost."""
+SETTLE_SECONDS = 5
+"""Nodes learn of a switch a moment after the API: measured at once, the side before would answer, and pass for the new."""
 MISSING_POLL_SECONDS = 30.0
 """While something we need does not exist we look again, should its creation go unseen."""
 
@@ -193,8 +195,9 @@ def _stage_of(v: View) -> tuple[str, tuple[Metric, ...], datetime | None, str, s
     rollout, owner = v.status.rollout, v.facts.owner
     if rollout is not None and v.status.phase is Phase.VERIFYING:
         return analysis.PRE, v.spec.rollout.pre_promotion, rollout.verified_since, owner.preview, v.facts.preview_ip
-    if rollout is not None and v.status.phase is Phase.PROVING:
-        return analysis.POST, v.spec.rollout.post_promotion, rollout.switched_at, owner.name, v.facts.live_ip
+    if rollout is not None and rollout.switched_at is not None and v.status.phase is Phase.PROVING:
+        settled = rollout.switched_at + timedelta(seconds=SETTLE_SECONDS)
+        return analysis.POST, v.spec.rollout.post_promotion, settled, owner.name, v.facts.live_ip
     return "", (), None, "", None
 
 

@@ -6,7 +6,7 @@ Status, code and title belong to the class, so that a code means the same thing 
 from collections.abc import Mapping
 
 
-class Problem(Exception):  # noqa: N818 - RFC 9457 calls it so
+class Problem(Exception):
     """Base of every error a caller is told about. Subclasses set status, code and title."""
 
     status = 500

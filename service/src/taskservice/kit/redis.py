@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Away(Exception):  # noqa: N818 - a state, not a fault
+class Away(Exception):
     """Redis did not answer, or is left alone because it did not answer a moment ago."""
 
 
