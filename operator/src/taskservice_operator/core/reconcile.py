@@ -30,7 +30,7 @@ from taskservice_operator.core.view import CLOCKED, View
 SWITCH_POLL_SECONDS = 1.0
 """While traffic moves we look again soon, should the event that tells of it be lost."""
 SETTLE_SECONDS = 5
-"""Nodes learn of a switch a moment after the API: measured at once, the side before would answer, and pass for the new."""
+"""Nodes learn of a switch a moment after the API does: asked at once, the side before would answer for the new one."""
 MISSING_POLL_SECONDS = 30.0
 """While something we need does not exist we look again, should its creation go unseen."""
 
