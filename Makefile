@@ -11,7 +11,7 @@ LOCAL = $(PYTHON) -m taskservice_local
 VENV = $(eval VENV := $$(shell $(PYTHON) ci/scripts/environment.py))$(or $(VENV),$(error the development environment could not be made))
 IN = PATH="$(VENV)/bin:$$PATH"
 
-.PHONY: help demo test lint format unit simulation integration e2e bench cluster cluster-down cluster-status doctor gen lock clean
+.PHONY: help demo test lint format unit simulation charts integration lifecycle e2e bench cluster cluster-down cluster-status doctor gen lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
