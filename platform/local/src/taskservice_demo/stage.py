@@ -74,7 +74,9 @@ def prepare() -> Stage:
     if kind is None:
         raise LocalError(f"There is no cluster {paths.name}: run `make cluster` first.")
     # A cluster that we did not build may come without our own kubectl; the user's will do.
-    kubectl = Kubectl(paths.kubeconfig, None if kind == "built" else shutil.which("kubectl") or built_kubectl())
+    kubectl = Kubectl(
+        paths.kubeconfig, None if kind == "built" else shutil.which("kubectl") or builder.ensure_binary("kubectl")
+    )
     cluster = KINDS[kind](paths)
     images: dict[str, str] = {}
     present = _present_images(kubectl)
@@ -82,16 +84,12 @@ def prepare() -> Stage:
         with step(f"image {name}"):
             image = image_catalogue.ensure(name)
             images[name] = image.reference
-            if image.reference not in present:
+            # Only load() knows whether a fixed name still means this archive; an existing cluster has its registry.
+            if kind != "current" or image.reference not in present:
                 cluster.load(image.archive)
     stage = Stage(paths, kubectl, images)
     install_operator(stage)
     return stage
-
-
-def built_kubectl() -> Path:
-    """Our own kubectl, built if absent."""
-    return builder.ensure_binary("kubectl")
 
 
 def install_operator(stage: Stage) -> None:
