@@ -2,9 +2,11 @@
 # requirements/<name>.in -> requirements/<name>.txt: exact versions, hashes, no index addresses.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-for source in requirements/*.in; do
-  target="${source%.in}.txt"
+# The development set last: the images' sets are its constraints.
+for name in operator service dev; do
+  target="requirements/$name.txt"
   echo "locking $target"
   uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
-    --python-version 3.11 "$source" -o "$target" "$@"
+    --python-version 3.11 "requirements/$name.in" -o "$target" "$@"
+  sed -i "1i # Made from $name.in by ci/scripts/lock.sh." "$target"
 done
