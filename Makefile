@@ -34,6 +34,7 @@ format:  ## rewrite the code to the house format
 gen:  ## write all generated files anew
 	@$(IN) python -m taskservice_operator.api.crd --write
 	@$(IN) python ci/checks/diagram.py --write
+	@$(IN) python ci/checks/openapi_drift.py --write
 
 lock:  ## resolve requirements/*.in to locked files with hashes
 	@$(IN) ci/scripts/lock.sh

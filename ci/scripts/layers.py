@@ -63,6 +63,7 @@ LAYERS = (
             (PY, "ci/checks/no_shadow.py"),
             (PY, "ci/checks/crd_drift.py"),
             (PY, "ci/checks/diagram.py"),
+            (PY, "ci/checks/openapi_drift.py"),
             (PY, "ci/checks/links.py"),
         ),
     ),

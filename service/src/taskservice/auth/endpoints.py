@@ -4,9 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from taskservice.auth.errors import BadCredentials, EmailTaken, Overloaded
 from taskservice.auth.schemas import AccessToken, KeySet, Login, Profile, Registration
 from taskservice.auth.service import AuthService
 from taskservice.kit.bearer import Caller
+from taskservice.kit.openapi import refusals
 
 router = APIRouter(tags=["auth"])
 
@@ -20,12 +22,12 @@ async def _service(request: Request) -> AuthService:
 Service = Annotated[AuthService, Depends(_service)]
 
 
-@router.post("/v1/auth/register", status_code=201, operation_id="register")
+@router.post("/v1/auth/register", status_code=201, operation_id="register", responses=refusals(EmailTaken, Overloaded))
 async def register(registration: Registration, service: Service) -> Profile:
     return await service.register(registration)
 
 
-@router.post("/v1/auth/login", operation_id="login")
+@router.post("/v1/auth/login", operation_id="login", responses=refusals(BadCredentials, Overloaded))
 async def login(credentials: Login, service: Service) -> AccessToken:
     return await service.login(credentials)
 

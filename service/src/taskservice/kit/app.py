@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
-from taskservice.kit import problems
+from taskservice.kit import openapi, problems
 from taskservice.kit.edge import Edge
 from taskservice.kit.health import Health
 from taskservice.kit.metrics import Metrics
@@ -42,6 +42,7 @@ def create_shell(
         redirect_slashes=False,
     )
     problems.install(app)
+    openapi.install(app)
     app.add_middleware(
         Edge,
         metrics=runtime.metrics,

@@ -6,6 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from taskservice.kit.bearer import Caller
+from taskservice.kit.errors import NotFound
+from taskservice.kit.openapi import refusals
+from taskservice.tasks.errors import BadCursor
 from taskservice.tasks.schemas import CursorText, NewTask, PageSize, Status, TaskChange, TaskPage, TaskView
 from taskservice.tasks.service import TaskService
 
@@ -28,7 +31,7 @@ async def create(new: NewTask, caller: Caller, service: Service, response: Respo
     return task
 
 
-@router.get("", operation_id="list_tasks", response_model=TaskPage)
+@router.get("", operation_id="list_tasks", response_model=TaskPage, responses=refusals(BadCursor))
 async def list_tasks(
     caller: Caller,
     service: Service,
@@ -40,16 +43,16 @@ async def list_tasks(
     return Response(await service.list_page(caller, limit, status, cursor), media_type="application/json")
 
 
-@router.get("/{task_id}", operation_id="get_task")
+@router.get("/{task_id}", operation_id="get_task", responses=refusals(NotFound))
 async def get(task_id: UUID, caller: Caller, service: Service) -> TaskView:
     return await service.get(caller, str(task_id))
 
 
-@router.patch("/{task_id}", operation_id="update_task")
+@router.patch("/{task_id}", operation_id="update_task", responses=refusals(NotFound))
 async def update(task_id: UUID, change: TaskChange, caller: Caller, service: Service) -> TaskView:
     return await service.update(caller, str(task_id), change)
 
 
-@router.delete("/{task_id}", status_code=204, operation_id="delete_task")
+@router.delete("/{task_id}", status_code=204, operation_id="delete_task", responses=refusals(NotFound))
 async def delete(task_id: UUID, caller: Caller, service: Service) -> None:
     await service.delete(caller, str(task_id))
