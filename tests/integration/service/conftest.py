@@ -4,18 +4,12 @@ Every part runs on loopback, in a temporary folder, and is ended by its process.
 cannot have skips the layer and says why.
 """
 
-import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -24,8 +18,9 @@ from taskservice.auth.repository import INDEXES as USER_INDEXES
 from taskservice.kit import mongo
 from taskservice.kit.settings import AuthSettings
 from taskservice.tasks.repository import INDEXES as TASK_INDEXES
-from testkit.mongod import PartUnavailable, ReplicaSet, free_port
+from testkit.mongod import PartUnavailable, ReplicaSet
 from testkit.redis_server import RedisServer
+from testkit.service_process import Process
 
 
 @pytest.fixture(scope="session")
@@ -94,64 +89,6 @@ async def database(auth_settings: AuthSettings) -> AsyncIterator[mongo.Mongo]:
     yield connected
     await connected.drop()
     await connected.close()
-
-
-class Process:
-    """One service as the image runs it: `python -m taskservice <command>`."""
-
-    def __init__(self, command: str, folder: Path, environment: dict[str, str]) -> None:
-        self.port, self.management_port = free_port(), free_port()
-        self.log = folder / f"{command}-{self.port}.log"
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("TASKSERVICE_")}
-        own = {
-            "TASKSERVICE_HOST": "127.0.0.1",
-            "TASKSERVICE_PORT": str(self.port),
-            "TASKSERVICE_MANAGEMENT_PORT": str(self.management_port),
-            "TASKSERVICE_REVISION": "rev-1",
-        }
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "taskservice", command],
-                env=inherited | own | environment,
-                stdout=log,
-                stderr=log,
-            )
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def management_url(self) -> str:
-        return f"http://127.0.0.1:{self.management_port}"
-
-    def lines(self) -> list[dict[str, Any]]:
-        """Every log line; fails if one is not a JSON object."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
-
-    def wait_until_ready(self, seconds: float = 60) -> "Process":
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                answer = httpx2.get(f"{self.management_url}/readyz", timeout=2)
-                if answer.status_code == 200:
-                    return self
-                last = answer.text
-            except httpx2.HTTPError as error:
-                last = repr(error)
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"not ready: {last}\n{self.log.read_text()[-3000:]}")
-            time.sleep(0.1)
-
-    def terminate(self) -> None:
-        self._process.send_signal(signal.SIGTERM)
-
-    def wait(self, seconds: float = 40) -> int:
-        return self._process.wait(seconds)
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait(10)
 
 
 StartService = Callable[..., Process]

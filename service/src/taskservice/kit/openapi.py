@@ -1,7 +1,7 @@
 """What the OpenAPI documents say beyond the routes themselves: refusals as problem documents, and what the shell adds.
 
 A route names the problems it can answer with (`responses=refusals(NotFound, …)`); the rest follows from its shape:
-401 where a token is asked for, 413 and 422 where something is sent, 503 everywhere. The documents are committed in
+401 where a token is asked for, 400, 413 and 422 where something is sent, 503 everywhere. The documents are committed in
 `service/openapi/` and compared with the code by `ci/checks/openapi_drift.py`.
 """
 
@@ -81,6 +81,12 @@ def _complete(document: dict[str, Any]) -> None:
         operation["responses"] = dict(sorted(declared.items()))
 
 
+class _Unreadable(Problem):
+    """What the framework answers to bytes that are no text."""
+
+    status, code, title = 400, "bad-request", "Bad Request"
+
+
 class _Invalid(Problem):
     status, code, title = 422, "invalid", "The request is not valid"
 
@@ -89,6 +95,7 @@ def _from_shape(operation: dict[str, Any]) -> Iterator[type[Problem]]:
     if operation.get("security"):
         yield Unauthenticated
     if "requestBody" in operation:
+        yield _Unreadable
         yield PayloadTooLarge
     if "requestBody" in operation or operation.get("parameters"):
         yield _Invalid

@@ -1,0 +1,89 @@
+"""The real services against the committed OpenAPI documents: generated requests, and no answer that is not in them.
+
+Every operation gets valid and invalid requests. A server error, an undocumented status or media type, an answer
+that does not fit its schema, and an operation that works without its token are failures.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi import checks
+
+from taskservice_local.paths import CHECKOUT
+from testkit.mongod import ReplicaSet
+from testkit.redis_server import RedisServer
+from testkit.service_process import Process
+
+DOCUMENTS = CHECKOUT / "service" / "openapi"
+CHECKS = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.response_headers_conformance,
+    checks.unsupported_method,
+    checks.ignored_auth,
+]
+ANN = {"email": "ann@example.com", "password": "correct-horse-battery"}
+
+auth = schemathesis.openapi.from_path(DOCUMENTS / "auth.json")
+tasks = schemathesis.openapi.from_path(DOCUMENTS / "tasks.json")
+bounded = settings(
+    max_examples=40,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@dataclass(frozen=True)
+class Live:
+    """Both services, and the header of a caller they know."""
+
+    auth: Process
+    tasks: Process
+    headers: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def live(replica_set: ReplicaSet, pem: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    folder: Path = tmp_path_factory.mktemp("open-api")
+    common = {
+        "TASKSERVICE_MONGO_URL": replica_set.url,
+        "TASKSERVICE_MONGO_DATABASE": "openapi",
+        "TASKSERVICE_ARGON2_MEMORY_KIB": "8",
+        "TASKSERVICE_ARGON2_TIME_COST": "1",
+    }
+    with RedisServer(folder) as redis:
+        common["TASKSERVICE_REDIS_URL"] = redis.url
+        auth = Process("auth", folder, common | {"TASKSERVICE_JWT_PRIVATE_KEY": pem})
+        tasks = Process("tasks", folder, common | {"TASKSERVICE_JWKS_URL": f"{auth.url}/.well-known/jwks.json"})
+        try:
+            auth.wait_until_ready()
+            tasks.wait_until_ready()
+            httpx2.post(f"{auth.url}/v1/auth/register", json=ANN).raise_for_status()
+            token = httpx2.post(f"{auth.url}/v1/auth/login", json=ANN).json()["access_token"]
+            yield Live(auth, tasks, {"Authorization": f"Bearer {token}"})
+        finally:
+            auth.kill()
+            tasks.kill()
+
+
+@auth.parametrize()
+@bounded
+def test_auth_answers_as_documented(case: schemathesis.Case, live: Live) -> None:
+    case.call_and_validate(base_url=live.auth.url, headers=live.headers, checks=CHECKS)
+
+
+@tasks.parametrize()
+@bounded
+def test_tasks_answers_as_documented(case: schemathesis.Case, live: Live) -> None:
+    case.call_and_validate(base_url=live.tasks.url, headers=live.headers, checks=CHECKS)
