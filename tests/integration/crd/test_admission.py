@@ -27,6 +27,7 @@ FULL: Json = {
     "envFrom": [{"prefix": "SHARED_", "configMapRef": {"name": "shared", "optional": True}}],
     "port": 8000,
     "managementPort": 9000,
+    "ports": [{"name": "grpc", "port": 9091}, {"name": "admin-ui", "port": 9092}],
     "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": 1, "memory": "256Mi"}},
     "imagePullSecrets": [{"name": "registry"}],
     "serviceAccountName": "tasks",
@@ -81,6 +82,31 @@ REFUSED: dict[str, tuple[Json, str]] = {
     "a port of 0": (IMAGE | {"port": 0}, "spec.port in body should be greater than or equal to 1"),
     "a port of 70000": (IMAGE | {"port": 70000}, "spec.port in body should be less than or equal to 65535"),
     "a management port that is the port": (IMAGE | {"managementPort": 8000}, "managementPort equals port"),
+    "a further port that is the port": (
+        IMAGE | {"ports": [{"name": "grpc", "port": 8000}]},
+        "an entry of ports has the number of port or managementPort",
+    ),
+    "a further port that is the management port": (
+        IMAGE | {"managementPort": 9000, "ports": [{"name": "grpc", "port": 9000}]},
+        "an entry of ports has the number of port or managementPort",
+    ),
+    "two further ports of one number": (
+        IMAGE | {"ports": [{"name": "a", "port": 1}, {"name": "b", "port": 1}]},
+        "two entries of ports have the same number",
+    ),
+    "two further ports of one name": (
+        IMAGE | {"ports": [{"name": "a", "port": 1}, {"name": "a", "port": 2}]},
+        "spec.ports[1]: Duplicate value",
+    ),
+    "a further port named as the main one": (
+        IMAGE | {"ports": [{"name": "http", "port": 1}]},
+        "this name is taken",
+    ),
+    "a further port with a name that no container port may have": (
+        IMAGE | {"ports": [{"name": "a--b", "port": 1}]},
+        "spec.ports[0].name in body should match",
+    ),
+    "a further port without a number": (IMAGE | {"ports": [{"name": "a"}]}, "spec.ports[0].port: Required value"),
     "more replicas than anybody means": (IMAGE | {"replicas": 100000}, "spec.replicas"),
     "negative replicas": (IMAGE | {"replicas": -1}, "spec.replicas"),
     "minReplicas above maxReplicas": (

@@ -228,7 +228,7 @@ class SnapshotBuilder:
         return Owner.of(self.taskservice.manifest())
 
     def _selecting(self, name: str, of: TaskServiceBuilder, routed: bool) -> SnapshotBuilder:
-        service = stamped(build_service(self._owner(), name, of.revision(), 8000))
+        service = stamped(build_service(self._owner(), name, of.revision(), (("http", 8000),)))
         service["metadata"] |= {"uid": f"uid-{name}"}
         service["spec"] = {**service["spec"], "clusterIP": "10.0.0.1"}
         targets = [

@@ -90,6 +90,9 @@ def test_every_rule_says_what_to_do() -> None:
         ("spec.config[].mountPath", "mountPath must be an absolute path"),
         ("spec", "an entry of config and an entry of secrets have the same name"),
         ("spec", "managementPort equals port"),
+        ("spec", "an entry of ports has the number of port or managementPort"),
+        ("spec.ports", "two entries of ports have the same number"),
+        ("spec.ports[].name", "this name is taken"),
         ("spec.rollout.analysis.prePromotion[]", "this metric can never fail"),
     ],
 )

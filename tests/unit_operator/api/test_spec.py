@@ -58,6 +58,7 @@ def test_what_does_not_shape_pods_makes_no_new_revision(field: str) -> None:
         {"image": "app:2"},
         {"env": [{"name": "A", "value": "1"}]},
         {"port": 80},
+        {"ports": [{"name": "grpc", "port": 9091}]},
         {"podTemplate": {"spec": {"nodeSelector": {"a": "b"}}}},
         {"autoscaling": {"maxReplicas": 3}},
         {"config": [{"name": "settings", "data": {"A": "1"}}]},

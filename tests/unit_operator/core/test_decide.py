@@ -223,6 +223,34 @@ def test_a_lost_record_comes_back_in_the_same_colour_without_touching_pods() -> 
     ]
 
 
+GRPC = [{"name": "grpc", "port": 9091}]
+
+
+def ports(simulation: Simulation, service: str) -> list[int]:
+    found = simulation.world.snapshot().objects[ObjectKey("v1", "Service", service)]
+    return [port["port"] for port in found["spec"]["ports"]]
+
+
+def test_each_service_has_the_ports_of_the_revision_it_selects() -> None:
+    simulation = lived(WEB.promoted_by_hand())
+    simulation.world.edit(WEB.promoted_by_hand().image("app:2").having(ports=GRPC))
+    simulation.run(120)
+    assert (ports(simulation, "web"), ports(simulation, "web-preview")) == ([8000], [8000, 9091])
+    simulation.world.annotate("promote", WEB.image("app:2").having(ports=GRPC).revision())
+    simulation.run(120)
+    assert ports(simulation, "web") == [8000, 9091]
+
+
+def test_a_live_side_whose_record_was_lost_keeps_its_further_ports() -> None:
+    resource = WEB.promoted_by_hand().having(managementPort=9090, ports=GRPC)
+    simulation = lived(resource)
+    simulation.world.edit(resource.image("app:2"))
+    simulation.run(60)
+    simulation.world.remove(ObjectKey("apps/v1", "ControllerRevision", f"web-{simulation.world.live_revision}"))
+    simulation.run(10)
+    assert ports(simulation, "web") == [8000, 9091]
+
+
 def test_a_deleted_autoscaled_deployment_comes_back_at_its_size() -> None:
     simulation = Simulation(World.of(WEB.autoscaled(2, 10)))
     simulation.world.demand = 6

@@ -14,7 +14,7 @@ from taskservice_operator.render.deployment import build_deployment
 from taskservice_operator.render.disruption import build_disruption_budget
 from taskservice_operator.render.identity import Owner, digest, revision_of
 from taskservice_operator.render.record import build_record, parse_record
-from taskservice_operator.render.service import build_service
+from taskservice_operator.render.service import build_service, ports_of
 from testkit.builders import TaskServiceBuilder, a_taskservice
 
 OWNER = Owner("web", "default", "uid-web")
@@ -119,7 +119,7 @@ def test_everything_is_owned_and_found_by_label() -> None:
     made = [
         deployment(),
         build_record(OWNER, record),
-        build_service(OWNER, "web", record.revision, 80),
+        build_service(OWNER, "web", record.revision, (("http", 80),)),
         build_disruption_budget(OWNER, record.revision),
         build_autoscaler(OWNER, record, autoscaling, 0),
         build_config_copy(OWNER, record.revision, "a", {}),
@@ -148,13 +148,30 @@ def test_an_autoscalers_floor_stays_within_its_bounds(floor: int, least: int) ->
 
 
 def test_a_service_selects_exactly_one_revision() -> None:
-    made = build_service(OWNER, "web", "abc", 80)
+    made = build_service(OWNER, "web", "abc", ports_of({"port": 80}))
     assert made["spec"]["selector"] == {names.LABEL_OWNER: "web", names.LABEL_REVISION: "abc"}
     assert made["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
 
 
+def test_further_ports_are_in_the_pod_and_in_the_services_but_the_management_port_is_not() -> None:
+    further = [{"name": "grpc", "port": 9091}, {"name": "admin-ui", "port": 9092}]
+    resource = WEB.having(managementPort=9090, ports=further)
+    in_pod = [(port["name"], port["containerPort"]) for port in container(resource)["ports"]]
+    assert in_pod == [("http", 8000), ("management", 9090), ("grpc", 9091), ("admin-ui", 9092)]
+    made = build_service(OWNER, "web", "abc", ports_of(resource.record().template))
+    assert [(port["name"], port["port"], port["targetPort"]) for port in made["spec"]["ports"]] == [
+        ("http", 8000, "http"),
+        ("grpc", 9091, "grpc"),
+        ("admin-ui", 9092, "admin-ui"),
+    ]
+
+
 def test_a_record_can_be_read_back() -> None:
-    resource = WEB.autoscaled(2, 5).having(config=[{"name": "files", "data": {"a": "1"}, "mountPath": "/etc/app"}])
+    resource = (
+        WEB.autoscaled(2, 5)
+        .having(ports=[{"name": "grpc", "port": 9091}])
+        .having(config=[{"name": "files", "data": {"a": "1"}, "mountPath": "/etc/app"}])
+    )
     record = resource.record("green", 7)
     assert parse_record(record.revision, build_record(OWNER, record)) == record
 

@@ -25,6 +25,8 @@ from taskservice_operator.api.spec import DEFAULT_PORT
 
 ENVIRONMENT_NAME = r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"
 HTTP_PATH = r"^/\S*$"
+PORT_NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+"""As Kubernetes wants the names of container ports, and beginning with a letter."""
 
 
 def pod_fields() -> dict[str, Schema]:
@@ -59,6 +61,7 @@ def pod_fields() -> dict[str, Schema]:
             "pod, is not "
             "part of the Service, and is where probes go that name no port.",
         ),
+        "ports": _ports(),
         "resources": _resources(),
         "imagePullSecrets": listing(
             "Secrets with registry credentials, in the same namespace.",
@@ -270,5 +273,43 @@ def _port(description: str, *, default: int | None = None) -> Schema:
     return whole(description, least=1, most=65535, default=default)
 
 
+def _ports() -> Schema:
+    return listing(
+        "Further ports on which the service answers, such as one for gRPC. The live and the preview Service have "
+        "them beside `port`, under the same numbers. A change is a new revision, and each Service has the ports "
+        "of the revision it selects.",
+        record(
+            "One further port, TCP.",
+            {
+                "name": text(
+                    "The port's name in the pod and in the Services; a probe may refer to it.",
+                    shortest=1,
+                    longest=15,
+                    pattern=PORT_NAME,
+                    rules=[
+                        rule(
+                            "self != 'http' && self != 'management'",
+                            "this name is taken: http is `port`, and management is `managementPort`; give the port "
+                            "another name",
+                        )
+                    ],
+                ),
+                "port": _port("The port's number in the pod and in the Services."),
+            },
+            required=["name", "port"],
+        ),
+        most=8,
+        key="name",
+        rules=[
+            rule(
+                "self.all(a, self.exists_one(b, b.port == a.port))",
+                "two entries of ports have the same number: give each a port of its own",
+            )
+        ],
+    )
+
+
 def _probe_port() -> Schema:
-    return int_or_text("The port, by number or by name: `http`, or `management` if there is a managementPort.")
+    return int_or_text(
+        "The port, by number or by name: `http`, `management` if there is a managementPort, or one of `ports`."
+    )

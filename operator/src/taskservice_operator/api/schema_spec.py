@@ -59,6 +59,12 @@ def spec() -> Schema:
                 field=".managementPort",
             ),
             rule(
+                "!has(self.ports) || self.ports.all(p, p.port != self.port && "
+                "(!has(self.managementPort) || p.port != self.managementPort))",
+                "an entry of ports has the number of port or managementPort: give it another, or leave the entry out",
+                field=".ports",
+            ),
+            rule(
                 "!has(self.config) || !has(self.secrets) || self.config.all(c, self.secrets.all(s, s.name != c.name))",
                 "an entry of config and an entry of secrets have the same name: rename one of them",
             ),

@@ -120,6 +120,7 @@ TEMPLATE_FIELDS = (
     "envFrom",
     "port",
     "managementPort",
+    "ports",
     "resources",
     "imagePullSecrets",
     "serviceAccountName",

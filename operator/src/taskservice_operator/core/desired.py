@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from taskservice_operator.api import names
-from taskservice_operator.api.spec import DEFAULT_PORT
 from taskservice_operator.core.model import ObjectKey, Snapshot
 from taskservice_operator.core.scaling import Scale, scale_of
 from taskservice_operator.core.traffic import live_target, preview_target
@@ -16,7 +15,7 @@ from taskservice_operator.render.copies import build_config_copy, build_secret_c
 from taskservice_operator.render.deployment import build_deployment
 from taskservice_operator.render.disruption import build_disruption_budget
 from taskservice_operator.render.record import COLOURS, Record, build_record
-from taskservice_operator.render.service import build_service
+from taskservice_operator.render.service import Ports, build_service, ports_of
 
 Manifest = Mapping[str, Any]
 
@@ -53,16 +52,16 @@ def desired_objects(v: View, snapshot: Snapshot) -> dict[ObjectKey, Manifest]:
         if scale.replicas is None and autoscaling is not None:
             manifests.append(build_autoscaler(owner, record, autoscaling, scale.floor))
     for name, target in ((owner.name, live_target(v)), (owner.preview, preview_target(v))):
-        if target is not None and (port := _port_of(v, records.get(target), target)) is not None:
-            manifests.append(build_service(owner, name, target, port))
+        if target is not None and (ports := _ports_of(v, records.get(target), target)):
+            manifests.append(build_service(owner, name, target, ports))
     if (live := live_target(v)) is not None:
         manifests.append(build_disruption_budget(owner, live))
     return {ObjectKey.of(manifest): manifest for manifest in manifests}
 
 
-def _port_of(v: View, record: Record | None, revision: str) -> int | None:
-    """The port of a revision; from its Deployment when its record was lost, as traffic must be able to return to it."""
-    return record.template.get("port", DEFAULT_PORT) if record else v.facts.of(revision).port
+def _ports_of(v: View, record: Record | None, revision: str) -> Ports:
+    """A revision's ports; from its Deployment when its record was lost, as traffic must be able to return to it."""
+    return ports_of(record.template) if record else v.facts.of(revision).ports
 
 
 def record_of(v: View, revision: str) -> Record | None:

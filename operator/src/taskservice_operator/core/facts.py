@@ -11,6 +11,7 @@ from taskservice_operator.core.model import Manifest, Note, ObjectKey, Snapshot
 from taskservice_operator.core.trouble import diagnose
 from taskservice_operator.render.identity import Owner, revision_of
 from taskservice_operator.render.record import Record, parse_record
+from taskservice_operator.render.service import Ports
 
 DEPLOYMENT = ("apps/v1", "Deployment")
 RECORD = ("apps/v1", "ControllerRevision")
@@ -24,7 +25,7 @@ class RevisionFacts:
 
     ``replicas``: what its Deployment asks for (0 when there is none).  ``ready``: pods ready and not ending.
     ``available``: what both the Deployment controller (at the current generation) and the pods themselves say.
-    ``colour``, ``port``, ``autoscaling``: as its objects tell, for when its record was lost.
+    ``colour``, ``ports``, ``autoscaling``: as its objects tell, for when its record was lost.
     """
 
     revision: str
@@ -36,7 +37,7 @@ class RevisionFacts:
     pods: int = 0
     pod_names: frozenset[str] = frozenset()
     colour: str | None = None
-    port: int | None = None
+    ports: Ports = ()
     autoscaling: Mapping[str, Any] | None = None
     trouble: Note | None = None
 
@@ -131,19 +132,20 @@ def _revision_facts(
         pods=len(living),
         pod_names=frozenset(pod["metadata"]["name"] for pod in living),
         colour=((deployment or {}).get("metadata", {}).get("labels") or {}).get(names.LABEL_COLOUR),
-        port=_port(deployment),
+        ports=_ports(deployment),
         autoscaling=autoscaler["spec"] if autoscaler else None,
         trouble=diagnose(deployment, living),
     )
 
 
-def _port(deployment: Manifest | None) -> int | None:
+def _ports(deployment: Manifest | None) -> Ports:
     template = ((deployment or {}).get("spec") or {}).get("template") or {}
     for container in (template.get("spec") or {}).get("containers") or ():
-        for port in container.get("ports") or ():
-            if port.get("name") == "http":
-                return port["containerPort"]
-    return None
+        ports = {port.get("name"): port["containerPort"] for port in container.get("ports") or ()}
+        if main := ports.pop("http", None):
+            further = ((name, number) for name, number in ports.items() if name and name != "management")
+            return (("http", main), *further)
+    return ()
 
 
 def _is_ready(pod: Manifest) -> bool:

@@ -78,6 +78,8 @@ def _container(owner: Owner, record: Record) -> dict[str, Any]:
     ports = [{"name": "http", "containerPort": port, "protocol": "TCP"}]
     if management:
         ports.append({"name": "management", "containerPort": management, "protocol": "TCP"})
+    for further in template.get("ports") or ():
+        ports.append({"name": further["name"], "containerPort": further["port"], "protocol": "TCP"})
     container: dict[str, Any] = {
         "name": CONTAINER,
         "image": template["image"],

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from taskservice_operator.api import names
+from taskservice_operator.api.spec import DEFAULT_PORT
 from taskservice_operator.render.identity import Owner
 
+Ports = tuple[tuple[str, int], ...]
+"""Names and numbers, the main port first."""
 
-def build_service(owner: Owner, name: str, revision: str, port: int) -> dict[str, Any]:
-    """A ClusterIP Service that selects exactly the pods of ``revision``, on its port."""
+
+def ports_of(template: Mapping[str, Any]) -> Ports:
+    """What a revision with this template answers on; its management port is nobody else's business."""
+    further = ((entry["name"], entry["port"]) for entry in template.get("ports") or ())
+    return (("http", template.get("port", DEFAULT_PORT)), *further)
+
+
+def build_service(owner: Owner, name: str, revision: str, ports: Iterable[tuple[str, int]]) -> dict[str, Any]:
+    """A ClusterIP Service that selects exactly the pods of ``revision``, on its ports."""
     metadata = owner.metadata(name)
     metadata["labels"][names.LABEL_INSTANCE] = name
     return {
@@ -19,6 +30,6 @@ def build_service(owner: Owner, name: str, revision: str, port: int) -> dict[str
         "spec": {
             "type": "ClusterIP",
             "selector": owner.selector(revision),
-            "ports": [{"name": "http", "port": port, "targetPort": "http", "protocol": "TCP"}],
+            "ports": [{"name": port, "port": number, "targetPort": port, "protocol": "TCP"} for port, number in ports],
         },
     }
