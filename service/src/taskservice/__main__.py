@@ -45,6 +45,7 @@ def run_tasks() -> int:
 def run_migrate() -> int:
     """Creates every index. Safe to run at any time, by several at once."""
     from taskservice.auth.repository import INDEXES as USER_INDEXES
+    from taskservice.kit.outbox import INDEXES as OUTBOX_INDEXES
     from taskservice.tasks.repository import INDEXES as TASK_INDEXES
 
     settings = load(Settings)
@@ -53,7 +54,7 @@ def run_migrate() -> int:
     async def migrate() -> list[str]:
         database = mongo.connect(settings)
         try:
-            return await database.ensure_indexes(USER_INDEXES | TASK_INDEXES)
+            return await database.ensure_indexes(USER_INDEXES | TASK_INDEXES | OUTBOX_INDEXES)
         finally:
             await database.close()
 

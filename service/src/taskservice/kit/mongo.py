@@ -5,12 +5,17 @@ Repositories get `Collection`, the part of the API that motor and PyMongo Async 
 majority-acknowledged and retried by the driver within one deadline, which rides out an election.
 """
 
+import asyncio
 import importlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import inspect
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+import pymongo
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.errors import ConfigurationError, DuplicateKeyError, PyMongoError
 
@@ -26,11 +31,30 @@ __all__ = [
     "Index",
     "Mongo",
     "ReturnDocument",
+    "Session",
+    "Transactions",
     "connect",
     "translated",
 ]
 
 Document = dict[str, Any]
+T = TypeVar("T")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.5  # between attempts of a transaction, as the drivers' specification has them
+ABORT_SECONDS = 2.0
+
+
+class Session(Protocol):
+    """A transaction that is under way; pass it to every operation that belongs to it."""
+
+    @property
+    def in_transaction(self) -> bool: ...
+
+
+class Transactions(Protocol):
+    """Whatever can run a piece of work so that all of it happens or nothing."""
+
+    async def transaction(self, work: Callable[[Session], Awaitable[T]]) -> T: ...
 
 
 class Cursor(Protocol):
@@ -45,24 +69,41 @@ class Cursor(Protocol):
 class Collection(Protocol):
     """What a repository may do with its collection."""
 
-    async def insert_one(self, document: Document) -> Any: ...
-    async def find_one(self, filter: Document) -> Document | None: ...
-    def find(self, filter: Document) -> Cursor: ...
+    async def insert_one(self, document: Document, *, session: Session | None = ...) -> Any: ...
+    async def find_one(self, filter: Document, *, session: Session | None = ...) -> Document | None: ...
+    def find(self, filter: Document, *, session: Session | None = ...) -> Cursor: ...
     async def find_one_and_update(
-        self, filter: Document, update: Document, *, return_document: bool
+        self, filter: Document, update: Document, *, return_document: bool, session: Session | None = ...
     ) -> Document | None: ...
-    async def delete_one(self, filter: Document) -> Any: ...
+    async def update_one(
+        self, filter: Document, update: Document, *, upsert: bool = ..., session: Session | None = ...
+    ) -> Any: ...
+    async def update_many(self, filter: Document, update: Document, *, session: Session | None = ...) -> Any: ...
+    async def delete_one(self, filter: Document, *, session: Session | None = ...) -> Any: ...
+    async def delete_many(self, filter: Document, *, session: Session | None = ...) -> Any: ...
+    async def count_documents(self, filter: Document, *, limit: int = ...) -> int: ...
     async def create_indexes(self, indexes: list[IndexModel]) -> list[str]: ...
     async def index_information(self) -> Mapping[str, Any]: ...
 
 
 @dataclass(frozen=True)
 class Index:
-    """One index: keys in order, each with its direction."""
+    """One index: keys in order, each with its direction. `partial` limits it to the documents that match."""
 
     name: str
     keys: tuple[tuple[str, int], ...]
     unique: bool = False
+    expire_after_seconds: int | None = None
+    partial: Mapping[str, Any] | None = None
+
+    def model(self) -> IndexModel:
+        """The index as the driver wants it."""
+        options: dict[str, Any] = {"name": self.name, "unique": self.unique}
+        if self.expire_after_seconds is not None:
+            options["expireAfterSeconds"] = self.expire_after_seconds
+        if self.partial is not None:
+            options["partialFilterExpression"] = dict(self.partial)
+        return IndexModel(list(self.keys), **options)
 
 
 @asynccontextmanager
@@ -79,9 +120,10 @@ async def translated() -> AsyncIterator[None]:
 class Mongo:
     """One client of one database; `connect` makes it, inside a running event loop."""
 
-    def __init__(self, client: Any, database: str) -> None:
+    def __init__(self, client: Any, database: str, transaction_seconds: float) -> None:
         self._client = client
         self._database = client[database]
+        self._transaction_seconds = transaction_seconds
 
     def collection(self, name: str) -> Collection:
         return self._database[name]
@@ -90,11 +132,41 @@ class Mongo:
         """Raises when no primary answers."""
         await self._client.admin.command("ping")
 
+    async def transaction(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        """Runs the work in a transaction, again if the database asks for it, within the time of one operation.
+
+        The work may run several times: it must do nothing that cannot be undone but through its session. What it
+        raises undoes the transaction and gets out as it is; a failing database is Unavailable. The drivers have
+        this loop too, but motor's goes on for two minutes, and without a pause.
+        """
+        deadline = time.monotonic() + self._transaction_seconds
+        pause = FIRST_PAUSE
+        async with translated(), await _resolved(self._client.start_session()) as session:
+            while True:
+                try:
+                    with pymongo.timeout(max(deadline - time.monotonic(), 0.001)):
+                        await _resolved(session.start_transaction())
+                        result = await work(session)
+                        await _commit(session, deadline)
+                        return result
+                except Exception as error:
+                    await _abort(session)
+                    if not _transient(error):
+                        raise
+                    nap = random.random() * pause  # noqa: S311 - spreads writers that collide, keeps no secret
+                    if time.monotonic() + nap >= deadline:
+                        raise
+                    await asyncio.sleep(nap)
+                    pause = min(pause * 1.5, LONGEST_PAUSE)
+                except BaseException:
+                    await _abort(session)
+                    raise
+
     async def ensure_indexes(self, wanted: Mapping[str, Sequence[Index]]) -> list[str]:
         """Creates what is missing and returns the names of all; the same call twice changes nothing."""
         names: list[str] = []
         for collection, indexes in wanted.items():
-            models = [IndexModel(list(i.keys), name=i.name, unique=i.unique) for i in indexes]
+            models = [index.model() for index in indexes]
             names += [f"{collection}.{name}" for name in await self.collection(collection).create_indexes(models)]
         return names
 
@@ -106,6 +178,35 @@ class Mongo:
         closing = self._client.close()
         if closing is not None:
             await closing
+
+
+def _transient(error: Exception) -> bool:
+    """Whether the database asks to run the transaction again; also when a repository has translated that."""
+    cause = error.__cause__ if isinstance(error, Unavailable) else error
+    return isinstance(cause, PyMongoError) and cause.has_error_label("TransientTransactionError")
+
+
+async def _resolved(value: Any) -> Any:
+    """Awaits what one driver returns as it is and the other as an awaitable."""
+    return await value if inspect.isawaitable(value) else value
+
+
+async def _commit(session: Any, deadline: float) -> None:
+    """Commits, again while it is not known whether that worked: a second commit of the same one changes nothing."""
+    while True:
+        try:
+            return await session.commit_transaction()
+        except PyMongoError as error:
+            if not error.has_error_label("UnknownTransactionCommitResult") or time.monotonic() >= deadline:
+                raise
+            await asyncio.sleep(FIRST_PAUSE)
+
+
+async def _abort(session: Any) -> None:
+    """Releases what the transaction holds now; else the server does so after a minute."""
+    if session.in_transaction:
+        with suppress(PyMongoError), pymongo.timeout(ABORT_SECONDS):
+            await session.abort_transaction()
 
 
 def connect(settings: Settings) -> Mongo:
@@ -135,7 +236,7 @@ def connect(settings: Settings) -> Mongo:
             f"TASKSERVICE_MONGO_URL is not a usable MongoDB address ({type(error).__name__});"
             " it looks like mongodb://host:27017/?replicaSet=rs0."
         ) from None
-    return Mongo(client, settings.mongo_database)
+    return Mongo(client, settings.mongo_database, settings.mongo_timeout_seconds)
 
 
 def _client_class(driver: str) -> Any:
