@@ -40,6 +40,12 @@ async def test_an_issued_token_is_accepted(issuer: Issuer, verifier: Verifier) -
     assert (principal.user_id, principal.token_id) == ("user", "token")
 
 
+async def test_roles_come_back_as_they_were_issued(issuer: Issuer, verifier: Verifier) -> None:
+    now = datetime.now(UTC)
+    assert (await verifier.verify(issuer.issue("user", "token", now))).roles == frozenset()
+    assert (await verifier.verify(issuer.issue("user", "token", now, ["b", "a"]))).roles == {"a", "b"}
+
+
 async def test_the_header_names_type_and_key(issuer: Issuer, key: SigningKey) -> None:
     header = pyjwt.get_unverified_header(issuer.issue("user", "token", datetime.now(UTC)))
     assert header == {"alg": "EdDSA", "typ": "at+jwt", "kid": key.kid}
@@ -62,6 +68,9 @@ async def test_every_claim_is_required(claim: str, key: SigningKey, verifier: Ve
         {"nbf": 4102444800},
         {"sub": 7},
         {"jti": 7},
+        {"roles": "admin"},
+        {"roles": ["admin", 7]},
+        {"roles": None},
     ],
     ids=str,
 )

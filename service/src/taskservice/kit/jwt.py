@@ -6,7 +6,7 @@ A key's id is its RFC 7638 thumbprint, so that two processes with the same key p
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -47,6 +47,7 @@ class Principal:
 
     user_id: str
     token_id: str
+    roles: frozenset[str] = frozenset()
 
 
 class KeySource(Protocol):
@@ -103,9 +104,9 @@ class Issuer:
     audience: str
     lifetime_seconds: int
 
-    def issue(self, user_id: str, token_id: str, now: datetime) -> str:
+    def issue(self, user_id: str, token_id: str, now: datetime, roles: Collection[str] = ()) -> str:
         issued_at = int(now.timestamp())
-        claims = {
+        claims: dict[str, Any] = {
             "iss": self.issuer,
             "aud": self.audience,
             "sub": user_id,
@@ -113,6 +114,8 @@ class Issuer:
             "iat": issued_at,
             "exp": issued_at + self.lifetime_seconds,
         }
+        if roles:
+            claims["roles"] = sorted(roles)
         headers = {"kid": self.key.kid, "typ": TOKEN_TYPE}
         return jwt.encode(claims, self.key.private, ALGORITHM, headers)
 
@@ -148,7 +151,14 @@ class Verifier:
             )
         except (jwt.InvalidTokenError, ValueError, RecursionError):
             raise Unauthenticated from None
-        return Principal(claims["sub"], claims["jti"])
+        return Principal(claims["sub"], claims["jti"], _roles(claims.get("roles", [])))
+
+
+def _roles(claim: Any) -> frozenset[str]:
+    """The `roles` claim (RFC 9068). Raises Unauthenticated unless it is a list of strings."""
+    if not isinstance(claim, list) or not all(isinstance(role, str) for role in claim):
+        raise Unauthenticated
+    return frozenset(claim)
 
 
 def public_jwk(key: Ed25519PublicKey) -> Jwk:

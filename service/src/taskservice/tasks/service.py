@@ -75,7 +75,7 @@ class TaskService:
 
     async def _permitted(self, caller: Principal, action: Action, task_id: str) -> Task:
         task = await self._tasks.get(task_id)
-        if task is None or not policy.allows(caller.user_id, action, task.created_by):
+        if task is None or not policy.allows(caller, action, task.created_by, None):
             raise NotFound
         return task
 
