@@ -106,6 +106,18 @@ async def test_an_address_is_given_out_once(users: UserRepository) -> None:
     assert await users.by_email("bob@example.com") is None
 
 
+async def test_many_are_looked_up_at_once(users: UserRepository) -> None:
+    stored = [a_user(f"user{n}@example.com") for n in range(100)]
+    for user in stored:
+        await users.add(user)
+    wanted = [user.id for user in stored[:60]]
+    found = await users.by_ids([*wanted, new_id(), wanted[0]])
+    assert {user.id: user for user in found} == {user.id: user for user in stored[:60]}
+    assert len(found) == 60
+    assert await users.by_ids([]) == []
+    assert await users.by_ids([new_id()]) == []
+
+
 async def test_indexes_are_made_once(database: Mongo) -> None:
     names = await database.ensure_indexes(USER_INDEXES | TASK_INDEXES)
     assert names == ["users.email_unique", "tasks.owner_newest", "tasks.owner_status_newest"]

@@ -1,11 +1,12 @@
 """All queries on users. One document per user; `email` holds the normalised address."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from taskservice.auth.errors import EmailTaken
-from taskservice.kit.mongo import ASCENDING, Collection, Document, DuplicateKeyError, Index, translated
+from taskservice.kit.mongo import ASCENDING, Collection, Cursor, Document, DuplicateKeyError, Index, translated
 
 USERS = "users"
 INDEXES = {USERS: (Index("email_unique", (("email", ASCENDING),), unique=True),)}
@@ -32,6 +33,10 @@ class UserRepository(Protocol):
     async def by_email(self, email: str) -> User | None: ...
     async def by_id(self, user_id: str) -> User | None: ...
 
+    async def by_ids(self, user_ids: Sequence[str]) -> list[User]:
+        """Those that exist, each once, in no particular order."""
+        ...
+
 
 class MongoUsers:
     """UserRepository on MongoDB."""
@@ -54,6 +59,15 @@ class MongoUsers:
         async with translated():
             return _user(await self._users.find_one({"_id": user_id}))
 
+    async def by_ids(self, user_ids: Sequence[str]) -> list[User]:
+        async with translated():
+            documents = await self.find_by_ids(user_ids).to_list(len(user_ids))
+        return [user for document in documents if (user := _user(document))]
+
+    def find_by_ids(self, user_ids: Sequence[str]) -> Cursor:
+        """The query of `by_ids`, not yet sent; open so that its plan can be checked."""
+        return self._users.find({"_id": {"$in": list(user_ids)}})
+
 
 class MemoryUsers:
     """UserRepository in a dictionary, for tests and experiments."""
@@ -71,6 +85,9 @@ class MemoryUsers:
 
     async def by_id(self, user_id: str) -> User | None:
         return self._by_id.get(user_id)
+
+    async def by_ids(self, user_ids: Sequence[str]) -> list[User]:
+        return [self._by_id[user_id] for user_id in dict.fromkeys(user_ids) if user_id in self._by_id]
 
 
 def _document(user: User) -> Document:

@@ -26,6 +26,7 @@ __all__ = [
     "ASCENDING",
     "DESCENDING",
     "Collection",
+    "Cursor",
     "Document",
     "DuplicateKeyError",
     "Index",
