@@ -61,7 +61,7 @@ class MongoUsers:
 
     async def by_ids(self, user_ids: Sequence[str]) -> list[User]:
         async with translated():
-            documents = await self.find_by_ids(user_ids).to_list(len(user_ids))
+            documents = await self.find_by_ids(user_ids).to_list()
         return [user for document in documents if (user := _user(document))]
 
     def find_by_ids(self, user_ids: Sequence[str]) -> Cursor:
