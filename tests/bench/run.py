@@ -23,12 +23,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 import rollouts
 import task_list
 
-from taskservice_demo.stage import OPERATOR_NAMESPACE, Stage, built_kubectl, make_namespace, prepare
+from taskservice_demo.stage import OPERATOR_NAMESPACE, Stage, kubectl_for, make_namespace, prepare
 from taskservice_local import image_catalogue
 from taskservice_local.chooser import KINDS, recorded_kind
 from taskservice_local.cli import main as local
 from taskservice_local.errors import LocalError
-from taskservice_local.kubectl import Kubectl
 from taskservice_local.paths import CHECKOUT, ClusterPaths
 from taskservice_local.progress import say, step
 from testkit.live import Live
@@ -106,7 +105,7 @@ def installed() -> Stage:
     kind = recorded_kind(paths)
     if kind is None:
         raise LocalError(f"There is no cluster {paths.name}: run `make cluster` first.")
-    kubectl = Kubectl(paths.kubeconfig, built_kubectl())
+    kubectl = kubectl_for(paths, kind)
     if not (kubectl.get("deployments", "-n", OPERATOR_NAMESPACE) or {}).get("items"):
         raise LocalError("No operator is installed: run `make bench` without --installed.")
     images: dict[str, str] = {}

@@ -31,7 +31,7 @@ class Metrics:
         ).labels(QUEUE)
         self.reconciles = Counter(
             "taskservice_reconcile_total",
-            "Finished passes by result: idle, changed, gone, refused, retried or failed.",
+            "Finished passes by result: idle, held, changed, gone, refused, retried or failed.",
             ("result",),
             registry=self.registry,
         )

@@ -111,6 +111,18 @@ class ClusterContract:
         await cluster.carry_out(ref, create)
         assert (await look(cluster, ref)).objects == first.objects
 
+    async def test_a_create_that_meets_one_of_ours_which_says_something_else_changes_nothing(
+        self, cluster: ClusterPort, hands: Hands
+    ) -> None:
+        ref = await hands.create_taskservice("thought-absent", {"image": "demo:v1"})
+        before = await look(cluster, ref)
+        await cluster.carry_out(ref, Create(config_map(before.taskservice, "thought-absent-a", one="1")))
+        with pytest.raises(Conflict, match="is there"):
+            await cluster.carry_out(ref, Create(config_map(before.taskservice, "thought-absent-a", one="2")))
+        found = await hands.get(("ConfigMap", hands.namespace, "thought-absent-a"))
+        assert found is not None
+        assert found["data"] == {"one": "1"}
+
     async def test_a_foreign_object_in_the_way_is_a_collision_and_stays_untouched(
         self, cluster: ClusterPort, hands: Hands
     ) -> None:

@@ -11,7 +11,7 @@ from taskservice_operator.cluster.cache import Cache
 from taskservice_operator.cluster.kinds import CONFIG_MAP
 from taskservice_operator.cluster.port import Incomplete, Ref
 from taskservice_operator.core.model import ObjectKey
-from testkit.cluster_contract import config_map
+from testkit.cluster_contract import config_map, deployment
 
 REF = Ref("default", "demo")
 KEY = ObjectKey("v1", "ConfigMap", "demo-a")
@@ -73,6 +73,21 @@ class TestVersions:
         cache.update(manifest)
         assert "managedFields" not in objects(cache)[KEY]["metadata"]
 
+    def test_who_has_set_the_replica_count_is_kept(self, cache: Cache) -> None:
+        manifest = deployment(taskservice(), "demo-1")
+        claim = {"manager": "kube-controller-manager", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+        other = {"manager": "kubectl-edit", "fieldsV1": {"f:spec": {"f:template": {}}}}
+        manifest["metadata"] |= {"resourceVersion": "5", "uid": "d1", "managedFields": [claim, other]}
+        cache.update(manifest)
+        kept = objects(cache)[ObjectKey("apps/v1", "Deployment", "demo-1")]["metadata"]["managedFields"]
+        assert kept == [claim]
+
+    def test_what_was_found_absent_does_not_come_back_by_a_slow_answer(self, cache: Cache) -> None:
+        cache.update(child(5))
+        cache.absent(CONFIG_MAP, "default", "demo-a", since=cache.stamp)
+        cache.update(child(5))
+        assert objects(cache) == {}
+
 
 class TestLists:
     def test_what_vanished_in_a_watch_gap_is_found_and_tells_its_taskservice(self, cache: Cache) -> None:
@@ -129,7 +144,7 @@ class TestSources:
 
     def test_an_absent_source_is_known_to_be_absent_until_it_appears(self, cache: Cache) -> None:
         cache.update(taskservice(2, config="settings"))
-        cache.source_absent(CONFIG_MAP, "default", "settings", since=cache.stamp)
+        cache.absent(CONFIG_MAP, "default", "settings", since=cache.stamp)
         snapshot = cache.snapshot(REF)
         assert snapshot is not None
         assert snapshot.sources == {("ConfigMap", "settings"): None}
@@ -139,7 +154,7 @@ class TestSources:
         cache.update(taskservice(2, config="settings"))
         since = cache.stamp
         cache.update(source(5, one="1"))
-        cache.source_absent(CONFIG_MAP, "default", "settings", since=since)
+        cache.absent(CONFIG_MAP, "default", "settings", since=since)
         snapshot = cache.snapshot(REF)
         assert snapshot is not None
         assert snapshot.sources[("ConfigMap", "settings")] == {"one": "1"}

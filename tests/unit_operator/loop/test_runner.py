@@ -30,7 +30,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
     name = snapshot.taskservice["metadata"]["name"]
     if name == "broken":
         raise RuntimeError("a bug")
-    return Plan((), {"step": "seen"})
+    return Plan((), {"says": "seen"})
 
 
 def status(cluster: MemoryCluster, name: str) -> object:
@@ -48,7 +48,7 @@ async def test_everything_is_looked_at_when_it_starts(cluster: MemoryCluster) ->
     make(cluster, "one")
     make(cluster, "two")
     await run_for(Runner(cluster, decide, {}, Metrics()), 0.1)
-    assert status(cluster, "one") == status(cluster, "two") == {"step": "seen"}
+    assert status(cluster, "one") == status(cluster, "two") == {"says": "seen"}
 
 
 async def test_what_wakes_is_looked_at(cluster: MemoryCluster) -> None:
@@ -59,7 +59,7 @@ async def test_what_wakes_is_looked_at(cluster: MemoryCluster) -> None:
     await asyncio.sleep(0.05)
     runner.stop()
     await task
-    assert status(cluster, "late") == {"step": "seen"}
+    assert status(cluster, "late") == {"says": "seen"}
 
 
 async def test_one_that_cannot_be_decided_upon_hinders_no_other(
@@ -69,7 +69,7 @@ async def test_one_that_cannot_be_decided_upon_hinders_no_other(
         make(cluster, name)
     metrics = Metrics()
     await run_for(Runner(cluster, decide, {}, metrics, workers=1), 0.3)
-    assert status(cluster, "fine") == {"step": "seen"}
+    assert status(cluster, "fine") == {"says": "seen"}
     failed = metrics.registry.get_sample_value("taskservice_reconcile_total", {"result": "failed"})
     assert failed is not None
     assert 2 <= failed <= 5  # tried again, and ever later
@@ -80,7 +80,7 @@ async def test_a_failed_request_is_repeated(cluster: MemoryCluster) -> None:
     make(cluster, "one")
     cluster.fail_write(1, Transient("no answer"))
     await run_for(Runner(cluster, decide, {}, Metrics()), 0.3)
-    assert status(cluster, "one") == {"step": "seen"}
+    assert status(cluster, "one") == {"says": "seen"}
 
 
 async def test_a_lost_lease_ends_the_run(cluster: MemoryCluster) -> None:

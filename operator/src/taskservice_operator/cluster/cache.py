@@ -17,7 +17,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from taskservice_operator.api import names
-from taskservice_operator.cluster.kinds import DEPENDENT, OWNED, SOURCES, TASKSERVICE, Kind, controller_uid, owner_name
+from taskservice_operator.cluster.kinds import (
+    DEPENDENT,
+    DEPLOYMENT,
+    OWNED,
+    SOURCES,
+    TASKSERVICE,
+    Kind,
+    controller_uid,
+    owner_name,
+)
 from taskservice_operator.cluster.port import Incomplete, Manifest, Ref, referenced_sources
 from taskservice_operator.core.model import ObjectKey, Snapshot
 
@@ -92,10 +101,7 @@ class Cache:
         old = self._entries.get(address)
         if old and old.version > version:
             return frozenset()
-        self._tombstones[address] = version
-        self._tombstones.move_to_end(address)
-        while len(self._tombstones) > TOMBSTONES:
-            self._tombstones.popitem(last=False)
+        self._bury(address, version)
         return self._vanished(address, old)
 
     def replace(
@@ -120,12 +126,14 @@ class Cache:
                 changed |= self._vanished(address, entry)
         return frozenset(changed)
 
-    def source_absent(self, kind: Kind, namespace: str, name: str, *, since: int) -> None:
-        """Take in that a referenced source was asked for and did not exist."""
+    def absent(self, kind: Kind, namespace: str, name: str, *, since: int) -> None:
+        """Take in that an object of ours, or a referenced source, was asked for and did not exist."""
         address = (kind.kind, namespace, name)
         entry = self._entries.get(address)
         if entry is not None and entry.stamp > since:
             return  # a watch has shown it meanwhile
+        if entry is not None:
+            self._bury(address, entry.version)
         self._drop(address)
         if address in self._referrers:
             self._absent.add(address)
@@ -192,6 +200,12 @@ class Cache:
             self._refer(Ref(address[1], address[2]), None)
         return frozenset(concerned)
 
+    def _bury(self, address: Address, version: int) -> None:
+        self._tombstones[address] = version
+        self._tombstones.move_to_end(address)
+        while len(self._tombstones) > TOMBSTONES:
+            self._tombstones.popitem(last=False)
+
     def _drop(self, address: Address) -> None:
         entry = self._entries.pop(address, None)
         if entry is not None and entry.owner is not None:
@@ -224,6 +238,16 @@ def _version(manifest: Manifest) -> int:
 
 
 def _slim(manifest: Manifest) -> dict[str, Any]:
-    """Without ``managedFields``: often half of an object, and no decision needs it."""
+    """Without ``managedFields``, often half of an object; except for whether others have set the replica count."""
     metadata = {name: value for name, value in manifest["metadata"].items() if name != "managedFields"}
+    if manifest["kind"] == DEPLOYMENT.kind and (claims := _replica_claims(manifest)):
+        metadata["managedFields"] = claims
     return {**manifest, "metadata": metadata}
+
+
+def _replica_claims(deployment: Manifest) -> list[dict[str, Any]]:
+    return [
+        {"manager": entry.get("manager"), "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+        for entry in deployment["metadata"].get("managedFields") or ()
+        if "f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+    ]

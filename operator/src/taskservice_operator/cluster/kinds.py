@@ -55,6 +55,9 @@ OWNED = (
 DEPENDENT = (POD, ENDPOINT_SLICE)
 """What others make of owned objects; it carries our labels and is only read."""
 
+DECIDING = (DEPLOYMENT, SERVICE, POD, ENDPOINT_SLICE)
+"""What decides whether traffic may move and what may go: read anew before anything that cannot be taken back."""
+
 SOURCES = (CONFIG_MAP, SECRET)
 """What a TaskService may refer to although somebody else owns it."""
 

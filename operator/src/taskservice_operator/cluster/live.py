@@ -1,13 +1,19 @@
-"""The real cluster: live observation by consistent lists, writes by server-side apply, both feeding the cache.
+"""The real cluster: live observation by consistent reads, writes by server-side apply, both feeding the cache.
+
+A look reads what decides: the TaskService, its Deployments, Services, pods and endpoints.  The rest of what we own is
+written by us alone and cannot make a decision dangerous; watches, our own writes and the resync keep it.
 
 How each write is made, and why:
 
 * Create reads by name first, because a server-side apply cannot say "only if new", and applies without force:
-  an object that appears in between with other values is a conflict, not overwritten.
+  an object that appears in between with other values is a conflict, not overwritten.  One of ours that is there
+  already is left alone: when it says something else, the decision was made on an old picture, which is a conflict.
 * Apply names the UID that was seen: the server refuses to put our fields onto a namesake.
 * Delete carries the UID as a precondition.
 * The status is a PUT of ``/status`` with UID and resourceVersion: exactly the status that was decided, fields
   that ceased to be are gone, and a decision on an outdated spec is refused.
+
+After a conflict about an owned object that object is read, so that the next decision is not made on the same picture.
 """
 
 from __future__ import annotations
@@ -25,6 +31,7 @@ from taskservice_operator.cluster.kinds import CONFIG_MAP, SECRET, TASKSERVICE, 
 from taskservice_operator.cluster.kube import APPLY_PATCH, JSON, KubeApi
 from taskservice_operator.cluster.port import Manifest, Ref, referenced_sources
 from taskservice_operator.core.model import Action, Apply, Create, Delete, Note, ObjectKey, Snapshot
+from taskservice_operator.render.difference import says
 
 _RELIST_CONCURRENCY = 8
 
@@ -63,7 +70,7 @@ class LiveCluster:
             return self._cache.snapshot(ref, foreign)
         since = self._cache.stamp
         selector = kinds.owned_selector(ref.name)
-        listed = (*kinds.OWNED, *kinds.DEPENDENT)
+        listed = kinds.DECIDING
         taskservice, *lists = await _together(
             self._get(TASKSERVICE, ref.namespace, ref.name),
             *(self._api.list(kind.path(ref.namespace), selector) for kind in listed),
@@ -74,10 +81,11 @@ class LiveCluster:
             self._cache.forget(ref)
             return None
         self._cache.update(taskservice)
-        sources = [(_source_kind(kind), ref.namespace, name) for kind, name in referenced_sources(taskservice)]
+        named = [(_source_kind(kind), ref.namespace, name) for kind, name in referenced_sources(taskservice)]
+        sources = [source for source in named if self._cache.get(*source) is None]  # the others are watched
         occupied, *_ = await _together(
             self._still_foreign(ref, foreign, taskservice["metadata"]["uid"]),
-            *(self._read_source(*source) for source in sources),
+            *(self._read_again(*source) for source in sources),
         )
         return self._cache.snapshot(ref, occupied)
 
@@ -126,7 +134,7 @@ class LiveCluster:
 
         async def read(kind: str, namespace: str, name: str) -> None:
             async with limit:
-                await self._read_source(_source_kind(kind), namespace, name)
+                await self._read_again(_source_kind(kind), namespace, name)
 
         await _together(*(read(*address) for address in sorted(self._cache.referenced())))
         return self._cache.refs
@@ -135,10 +143,14 @@ class LiveCluster:
         key = ObjectKey.of(manifest)
         kind = kinds.kind_of(key.api_version, key.kind)
         existing = await self._get(kind, ref.namespace, key.name)
-        if existing is not None and controller_uid(existing) != controller_uid(manifest):
+        if existing is None:
+            await self._apply(ref, manifest, uid=None, force=False)
+            return
+        if controller_uid(existing) != controller_uid(manifest):
             raise Collision(key)
-        uid = existing["metadata"]["uid"] if existing else None
-        await self._apply(ref, manifest, uid=uid, force=existing is not None)
+        self._cache.update(existing)
+        if not says(existing, manifest):
+            raise Conflict(f"{key} was thought to be absent, and is there")
 
     async def _apply(self, ref: Ref, manifest: Manifest, *, uid: str | None, force: bool) -> None:
         kind = kinds.kind_of(manifest["apiVersion"], manifest["kind"])
@@ -153,10 +165,12 @@ class LiveCluster:
                 body={**manifest, "metadata": metadata},
                 content_type=APPLY_PATCH,
             )
-        except Invalid as error:
-            if "metadata.uid" in error.message:  # how the server says: a namesake, not the one you mean
-                raise Conflict(error.message) from error
-            raise
+        except (Conflict, Invalid) as error:
+            # A namesake, not the one that is meant, is said to be an invalid "metadata.uid".
+            if isinstance(error, Invalid) and "metadata.uid" not in error.message:
+                raise
+            await self._read_again(kind, ref.namespace, metadata["name"])
+            raise Conflict(error.message) from error
         self._cache.update(written)
 
     async def _delete(self, ref: Ref, key: ObjectKey, uid: str) -> None:
@@ -167,12 +181,18 @@ class LiveCluster:
             "propagationPolicy": "Background",
             "preconditions": {"uid": uid},
         }
+        since = self._cache.stamp
         try:
-            await self._write("delete", kind, "DELETE", kind.path(ref.namespace, key.name), body=body)
+            answer = await self._write("delete", kind, "DELETE", kind.path(ref.namespace, key.name), body=body)
         except NotFound:
-            return
+            answer = {}
         except Conflict as error:
+            await self._read_again(kind, ref.namespace, key.name)
             raise Conflict(f"{key} is not the one that was to be deleted: {error.message}") from error
+        if answer.get("kind") == key.kind:
+            self._cache.update(answer)  # somebody's finalizer keeps it for now
+        else:
+            self._cache.absent(kind, ref.namespace, key.name, since=since)
 
     async def _get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:
         try:
@@ -180,13 +200,14 @@ class LiveCluster:
         except NotFound:
             return None
 
-    async def _read_source(self, kind: Kind, namespace: str, name: str) -> None:
+    async def _read_again(self, kind: Kind, namespace: str, name: str) -> None:
+        """Take in one object as it is now: owned, or a source."""
         since = self._cache.stamp
-        source = await self._get(kind, namespace, name)
-        if source is None:
-            self._cache.source_absent(kind, namespace, name, since=since)
+        found = await self._get(kind, namespace, name)
+        if found is None:
+            self._cache.absent(kind, namespace, name, since=since)
         else:
-            self._cache.update(source)
+            self._cache.update(found)
 
     async def _still_foreign(self, ref: Ref, suspects: frozenset[ObjectKey], uid: str) -> frozenset[ObjectKey]:
         found: set[ObjectKey] = set()

@@ -32,6 +32,7 @@ from taskservice_operator.cluster.memory_apply import apply_manifest, merge_patc
 from taskservice_operator.cluster.memory_world import READY, Behaviour, World
 from taskservice_operator.cluster.port import Manifest, Ref, referenced_sources
 from taskservice_operator.core.model import Action, Apply, Create, Delete, Note, ObjectKey, Snapshot, WriteStatus
+from taskservice_operator.render.difference import says
 
 Address = tuple[str, str, str]
 """(kind, namespace, name)"""
@@ -274,6 +275,10 @@ class MemoryCluster:
         existing = self.store.get(address)
         if existing is not None and controller_uid(existing) != controller_uid(manifest):
             raise Collision(key) if create else Conflict(f"{key} is not the one that was seen")
+        if existing is not None and create:
+            if says(existing, manifest):
+                return
+            raise Conflict(f"{key} was thought to be absent, and is there")
         with _WriteRequest(self, "apply", address) as request:
             replicas_shared = self._world.is_autoscaled(existing) if existing else False
             merged = apply_manifest(existing, self._applied.get(address), manifest, replicas_shared=replicas_shared)

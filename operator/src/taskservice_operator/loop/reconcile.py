@@ -1,8 +1,9 @@
 """One pass over one TaskService, in two stages.
 
-A glance first: what the watches have shown is decided upon, and when nothing would change, that was the pass, at
-no request.  Only otherwise a look: everything is read anew from the API server, decided upon again, and carried
-out in the plan's order.  So an idle TaskService is cheap, and nothing is ever done on outdated knowledge.
+A glance first: what the watches have shown is decided upon.  When nothing would change, that was the pass, at no
+request; what cannot do harm on outdated knowledge (``core.freshness``) is done on it.  For everything else a look:
+what decides is read anew from the API server, decided upon again, and carried out in the plan's order.  So an idle
+TaskService costs nothing, a release little, and nothing that matters is ever done on outdated knowledge.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from taskservice_operator.cluster.errors import Collision, Conflict, Forbidden, Invalid
 from taskservice_operator.cluster.port import ClusterPort, Incomplete, Manifest, Ref
+from taskservice_operator.core.freshness import needs_look, only_numbers_change
 from taskservice_operator.core.model import Action, Measurement, Note, Plan, Snapshot, WriteStatus
 from taskservice_operator.loop.measuring import Measuring
 from taskservice_operator.loop.queue import TokenBucket
@@ -26,13 +28,18 @@ Decide = Callable[[Snapshot, datetime], Plan]
 
 ATTEMPTS = 6
 """Looks per pass: each foreign or refused object found on the way costs one more."""
+NUMBERS_SECONDS = 1.0
+"""How long a status may be behind with mere numbers: pods that become ready one by one are one write, not many."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a pass ended: ``idle``, ``changed``, ``refused`` or ``gone``; ``requeue_after`` in seconds."""
+    """How a pass ended: ``idle``, ``held``, ``changed``, ``refused`` or ``gone``; ``requeue_after`` in seconds.
+
+    ``held``: only numbers differ, and they are written a moment later.
+    """
 
     result: str
     requeue_after: float | None = None
@@ -79,11 +86,33 @@ class Reconciler:
             if snapshot is None or _is_going(snapshot):
                 return self._gone(ref)
             plan, offered = self._plan(snapshot, memory)
-            if self._is_idle(plan, snapshot) and not memory.is_due(self._clock()):
-                self._finish(ref, snapshot, plan, offered)
-                return self._outcome("idle", plan, memory)
+            if not memory.is_due(self._clock()):
+                if (outcome := self._rest(ref, memory, snapshot, plan, offered)) is not None:
+                    return outcome
+                if not needs_look(plan, snapshot.taskservice):
+                    await self._bucket.take()
+                    if (outcome := await self._act(ref, memory, snapshot, plan, offered)) is not None:
+                        return outcome
         await self._bucket.take()
         return await self._look_and_act(ref, memory)
+
+    def _rest(
+        self, ref: Ref, memory: Memory, snapshot: Snapshot, plan: Plan, offered: tuple[Measurement, ...]
+    ) -> Outcome | None:
+        """The pass that asks nothing of the API server, or None when there is something to do now."""
+        if self._is_idle(plan, snapshot):
+            memory.held_since = None
+            self._finish(ref, snapshot, plan, offered)
+            return self._outcome("idle", plan, memory)
+        if not only_numbers_change(plan, snapshot.taskservice):
+            return None
+        now = self._clock()
+        memory.held_since = now if memory.held_since is None else memory.held_since
+        left = memory.held_since + NUMBERS_SECONDS - now
+        if left <= 0:
+            return None
+        self._finish(ref, snapshot, plan, offered)
+        return self._outcome("held", plan, memory, left)
 
     async def _look_and_act(self, ref: Ref, memory: Memory) -> Outcome:
         for _ in range(ATTEMPTS):
@@ -92,17 +121,36 @@ class Reconciler:
                 return self._gone(ref)
             memory.occupied(snapshot.foreign, self._clock())
             plan, offered = self._plan(snapshot, memory)
-            try:
-                await self._carry_out(ref, snapshot.taskservice, plan)
-            except Collision as collision:
-                memory.occupied(memory.foreign | {collision.key}, self._clock())
-            except _Refused as refused:
-                log.warning("object_refused", extra={**_fields(ref), "error": refused.message})
-                memory.refuse(refused.action, refused.message, self._clock())
-            else:
-                self._finish(ref, snapshot, plan, offered)
-                return self._outcome("refused" if memory.refused or memory.foreign else "changed", plan, memory)
+            if (outcome := await self._act(ref, memory, snapshot, plan, offered, looked=True)) is not None:
+                return outcome
         raise Conflict(f"{ATTEMPTS} looks in a row found yet another foreign or refused object")
+
+    async def _act(
+        self,
+        ref: Ref,
+        memory: Memory,
+        snapshot: Snapshot,
+        plan: Plan,
+        offered: tuple[Measurement, ...],
+        *,
+        looked: bool = False,
+    ) -> Outcome | None:
+        """Carry out the plan.  None when that showed something that a look must take in."""
+        memory.held_since = None
+        try:
+            await self._carry_out(ref, snapshot.taskservice, plan)
+        except Collision as collision:
+            memory.occupied(memory.foreign | {collision.key}, self._clock())
+        except _Refused as refused:
+            log.warning("object_refused", extra={**_fields(ref), "error": refused.message})
+            memory.refuse(refused.action, refused.message, self._clock())
+        except Conflict:
+            if looked:
+                raise
+        else:
+            self._finish(ref, snapshot, plan, offered)
+            return self._outcome("refused" if memory.refused or memory.foreign else "changed", plan, memory)
+        return None
 
     def _plan(self, snapshot: Snapshot, memory: Memory) -> tuple[Plan, tuple[Measurement, ...]]:
         offered = self._measuring.results(snapshot.taskservice["metadata"]["uid"])
@@ -154,8 +202,9 @@ class Reconciler:
         self._measuring.settle(uid, offered)
         self._measuring.start(ref, uid, plan.measures)
 
-    def _outcome(self, result: str, plan: Plan, memory: Memory) -> Outcome:
-        moments = [seconds for seconds in (plan.requeue_after, memory.next_look(self._clock())) if seconds is not None]
+    def _outcome(self, result: str, plan: Plan, memory: Memory, held: float | None = None) -> Outcome:
+        times = (plan.requeue_after, memory.next_look(self._clock()), held)
+        moments = [seconds for seconds in times if seconds is not None]
         return Outcome(result, min(moments, default=None))
 
     def _gone(self, ref: Ref) -> Outcome:

@@ -1,7 +1,7 @@
 """What is remembered about a TaskService between passes, only so as not to repeat what was refused.
 
-Losing it costs one more refused request.  Nothing here decides: a refused object stops its plan at that point and
-is shown in the conditions until the manifest changes or some time has passed.
+Losing it costs one more refused request, or one write of mere numbers a moment early.  Nothing here decides: a refused
+object stops its plan at that point and is shown in the conditions until the manifest changes or some time has passed.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ class Refusal:
 
 @dataclass
 class Memory:
-    """Of one TaskService: addresses found occupied, and manifests found unacceptable."""
+    """Of one TaskService: addresses found occupied, manifests found unacceptable, since when numbers are held back."""
 
     foreign: frozenset[ObjectKey] = frozenset()
     recheck_at: float = 0.0
     refused: dict[ObjectKey, Refusal] = field(default_factory=dict)
+    held_since: float | None = None
 
     def occupied(self, keys: frozenset[ObjectKey], now: float) -> None:
         """Take in which addresses are foreign as of now."""

@@ -73,10 +73,7 @@ def prepare() -> Stage:
     kind = recorded_kind(paths)
     if kind is None:
         raise LocalError(f"There is no cluster {paths.name}: run `make cluster` first.")
-    # A cluster that we did not build may come without our own kubectl; the user's will do.
-    kubectl = Kubectl(
-        paths.kubeconfig, None if kind == "built" else shutil.which("kubectl") or builder.ensure_binary("kubectl")
-    )
+    kubectl = kubectl_for(paths, kind)
     cluster = KINDS[kind](paths)
     images: dict[str, str] = {}
     present = _present_images(kubectl)
@@ -90,6 +87,12 @@ def prepare() -> Stage:
     stage = Stage(paths, kubectl, images)
     install_operator(stage)
     return stage
+
+
+def kubectl_for(paths: ClusterPaths, kind: str) -> Kubectl:
+    """A kubectl for the cluster: one that we did not build may come without our own, and the user's will do."""
+    own = None if kind == "built" else shutil.which("kubectl") or builder.ensure_binary("kubectl")
+    return Kubectl(paths.kubeconfig, own)
 
 
 def install_operator(stage: Stage) -> None:
