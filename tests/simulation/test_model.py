@@ -10,6 +10,7 @@ import os
 import pytest
 
 from taskservice_operator.core import rollout
+from taskservice_operator.render import deployment as renderer
 from testkit.chaos import Story
 from testkit.invariants import watched_table
 
@@ -24,8 +25,13 @@ taken: dict[tuple[str, str], int] = {}
 @pytest.mark.parametrize("batch", range(1 if ONE else BATCHES))
 def test_no_story_breaks_an_invariant(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollout, "TABLE", watched_table(taken))
+
+    def upgrade(version: int) -> None:
+        monkeypatch.setattr(renderer, "__version__", f"{version}.0.0")
+        monkeypatch.setattr(renderer, "PRE_STOP_SLEEP_SECONDS", version)
+
     for seed in [int(ONE)] if ONE else range(batch, RUNS, BATCHES):
-        story = Story(seed)
+        story = Story(seed, upgrade)
         try:
             story.play(TICKS)
             story.settle()

@@ -18,10 +18,14 @@ QUIET_SECONDS = 1600
 
 
 class Story:
-    """One run.  ``play`` it, then ``settle`` it; both raise Violation with what broke."""
+    """One run.  ``play`` it, then ``settle`` it; both raise Violation with what broke.
 
-    def __init__(self, seed: int) -> None:
+    ``upgrade`` makes the operator one of another version, which renders pods differently.
+    """
+
+    def __init__(self, seed: int, upgrade: Callable[[int], None]) -> None:
         self.random = random.Random(seed)
+        self._upgrade = upgrade
         self.invariants = Invariants()
         self.resource = self._first()
         self.world = World.of(self.resource)
@@ -103,6 +107,7 @@ class Story:
             self._edit_something,
             self._heal_pods,
             self._collide,
+            lambda: self._upgrade(pick(range(1, 9))),
         ]
         return common * 2 + rare
 

@@ -12,7 +12,7 @@ from taskservice_operator.core.traffic import live_target, preview_target
 from taskservice_operator.core.view import View
 from taskservice_operator.render.autoscaler import build_autoscaler
 from taskservice_operator.render.copies import build_config_copy, build_secret_copy
-from taskservice_operator.render.deployment import build_deployment
+from taskservice_operator.render.deployment import build_deployment, render_once
 from taskservice_operator.render.disruption import build_disruption_budget
 from taskservice_operator.render.record import COLOURS, Record, build_record
 from taskservice_operator.render.service import Ports, build_service, ports_of
@@ -42,7 +42,7 @@ def desired_objects(v: View, snapshot: Snapshot) -> dict[ObjectKey, Manifest]:
     """All objects wanted, by address.  A revision without a record (lost, or not begun) contributes nothing new."""
     owner = v.facts.owner
     manifests: list[Manifest] = []
-    records = {revision: record for revision in kept_revisions(v) if (record := record_of(v, revision))}
+    records = {revision: record for revision in kept_revisions(v) if (record := record_of(v, snapshot, revision))}
     for revision, record in records.items():
         scale = scale_of(v, revision)
         manifests += [build_record(owner, record), *_copies(v, snapshot, record)]
@@ -64,15 +64,15 @@ def _ports_of(v: View, record: Record | None, revision: str) -> Ports:
     return ports_of(record.template) if record else v.facts.of(revision).ports
 
 
-def record_of(v: View, revision: str) -> Record | None:
-    """The stored record of a revision; for the one being begun, the record to store."""
+def record_of(v: View, snapshot: Snapshot, revision: str) -> Record | None:
+    """The stored record of a revision; for the one being begun, or the wanted one that lost it, the record to store."""
     stored = v.facts.of(revision).record
     if stored is not None:
         return stored
     if v.wanted is None or revision != v.wanted.revision or revision not in (v.status.candidate, v.status.active):
         return None
     numbers = [facts.record.number for facts in v.facts.revisions.values() if facts.record]
-    return Record(
+    record = Record(
         revision=revision,
         template=v.wanted.template,
         autoscaling=v.wanted.autoscaling,
@@ -80,6 +80,8 @@ def record_of(v: View, revision: str) -> Record | None:
         colour=v.facts.of(revision).colour or _other_colour(v),
         number=max(numbers, default=0) + 1,
     )
+    owner = v.facts.owner
+    return render_once(owner, record, snapshot.objects.get(ObjectKey("apps/v1", "Deployment", owner.child(revision))))
 
 
 def _other_colour(v: View) -> str:

@@ -1,9 +1,16 @@
-"""The Deployment of one revision, with defaults shaped for a FastAPI service under restricted Pod Security."""
+"""The Deployment of one revision, with defaults shaped for a FastAPI service under restricted Pod Security.
+
+The template of a revision's pods is rendered once, when the revision is made, and kept in its record: another version
+of the operator may render others differently, and must not restart pods that run.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from taskservice_operator import __version__
 from taskservice_operator.api import names
 from taskservice_operator.api.spec import DEFAULT_PORT, ConfigSource
 from taskservice_operator.render.identity import Owner
@@ -17,25 +24,44 @@ TERMINATION_GRACE_SECONDS = 45
 """The sleep above, plus the server's own graceful shutdown (25 s), plus slack."""
 
 
+RENDERED_BY = f"{names.GROUP}/rendered-by"
+"""Annotation of a Deployment: the version of the operator that rendered its pods' template."""
+
+
 def build_deployment(owner: Owner, record: Record, replicas: int | None) -> dict[str, Any]:
     """The Deployment of ``record``.  ``replicas`` None leaves the field to whoever owns it (an autoscaler)."""
-    labels = owner.labels(record.revision, record.colour)
     spec: dict[str, Any] = {
         "selector": {"matchLabels": owner.selector(record.revision)},
         "revisionHistoryLimit": 0,
-        "template": overlay(
-            {"metadata": {"labels": labels}, "spec": _pod_spec(owner, record)},
-            _protected(record.template.get("podTemplate") or {}),
-        ),
+        "template": record.rendered or _render(owner, record),
     }
     if replicas is not None:
         spec["replicas"] = replicas
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": owner.metadata(owner.child(record.revision), record.revision, record.colour),
-        "spec": spec,
-    }
+    metadata = owner.metadata(owner.child(record.revision), record.revision, record.colour)
+    if record.rendered_by:
+        metadata["annotations"] = {RENDERED_BY: record.rendered_by}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+
+def render_once(owner: Owner, record: Record, existing: Mapping[str, Any] | None = None) -> Record:
+    """``record`` with the template of its pods, which it keeps from now on.
+
+    ``existing``: a Deployment of this revision that has outlived its record.  One of another version of the operator
+    is taken at its word, because to render it anew would restart its pods.
+    """
+    if existing is not None:
+        by = (existing["metadata"].get("annotations") or {}).get(RENDERED_BY)
+        if by not in (None, __version__):
+            return replace(record, rendered=existing["spec"]["template"], rendered_by=by)
+    return replace(record, rendered=_render(owner, record), rendered_by=__version__)
+
+
+def _render(owner: Owner, record: Record) -> dict[str, Any]:
+    labels = owner.labels(record.revision, record.colour)
+    return overlay(
+        {"metadata": {"labels": labels}, "spec": _pod_spec(owner, record)},
+        _protected(record.template.get("podTemplate") or {}),
+    )
 
 
 def _protected(patch: Any) -> Any:

@@ -17,7 +17,11 @@ COLOURS = ("blue", "green")
 
 @dataclass(frozen=True)
 class Record:
-    """What a revision is: pod-shaping fields, autoscaling as given, config entries (contents live in copies)."""
+    """What a revision is: pod-shaping fields, autoscaling as given, config entries (contents live in copies).
+
+    ``rendered``: its pods' template as it was written when the revision was made, and by which version of the operator;
+    None in records older than this field.
+    """
 
     revision: str
     template: Mapping[str, Any]
@@ -25,6 +29,8 @@ class Record:
     sources: tuple[ConfigSource, ...]
     colour: str
     number: int
+    rendered: Mapping[str, Any] | None = None
+    rendered_by: str | None = None
 
     @property
     def image(self) -> str:
@@ -47,6 +53,8 @@ def build_record(owner: Owner, record: Record) -> dict[str, Any]:
     }
     if record.autoscaling:
         data["autoscaling"] = dict(record.autoscaling)
+    if record.rendered is not None:
+        data |= {"rendered": dict(record.rendered), "renderedBy": record.rendered_by}
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
@@ -69,4 +77,6 @@ def parse_record(revision: str, manifest: Mapping[str, Any]) -> Record:
         ),
         colour=data["colour"],
         number=manifest["revision"],
+        rendered=data.get("rendered"),
+        rendered_by=data.get("renderedBy"),
     )
