@@ -2,42 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
-import re
 import time
-from typing import Any
 
 import pytest
 
 from taskservice_demo.stage import OPERATOR_NAMESPACE
+from testkit.installed_operator import count_writes, leader, leading_pods, operator_pods
 from testkit.live import Live, an_echo
-
-LABEL = "app.kubernetes.io/name=taskservice-operator"
-WRITES = re.compile(r"^taskservice_api_writes_total\{(?![^}]*Lease)[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
-"""All but the renewals of the leader's lease, which belong to no TaskService."""
-
-
-def operator_pods(live: Live) -> list[dict[str, Any]]:
-    pods = live.stage.kubectl.get("pods", "-n", OPERATOR_NAMESPACE, "-l", LABEL) or {"items": []}
-    return [pod for pod in pods["items"] if not pod["metadata"].get("deletionTimestamp")]
-
-
-def leader(live: Live) -> str:
-    lease = live.stage.kubectl.get("lease", "taskservice-operator", "-n", OPERATOR_NAMESPACE) or {}
-    return lease.get("spec", {}).get("holderIdentity") or ""
-
-
-def leading_pods(live: Live) -> list[dict[str, Any]]:
-    return [pod for pod in operator_pods(live) if pod["metadata"]["name"] in leader(live)]
-
-
-def metrics_of(pod: dict[str, Any]) -> str:
-    connection = http.client.HTTPConnection(pod["status"]["podIP"], 8080, timeout=10)
-    try:
-        connection.request("GET", "/metrics")
-        return connection.getresponse().read().decode()
-    finally:
-        connection.close()
 
 
 def kill_leader(live: Live) -> str:
@@ -82,10 +53,6 @@ def test_of_two_operators_one_leads_and_the_other_takes_over(live: Live) -> None
     while killed in leader(live) or not leading_pods(live):
         assert time.monotonic() < end + 60
         time.sleep(0.5)
-
-
-def count_writes(live: Live) -> float:
-    return sum(float(number) for pod in operator_pods(live) for number in WRITES.findall(metrics_of(pod)))
 
 
 def test_an_idle_taskservice_costs_no_write(live: Live) -> None:
