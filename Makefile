@@ -11,7 +11,7 @@ LOCAL = $(PYTHON) -m taskservice_local
 VENV = $(eval VENV := $$(shell $(PYTHON) ci/scripts/environment.py))$(or $(VENV),$(error the development environment could not be made))
 IN = PATH="$(VENV)/bin:$$PATH"
 
-.PHONY: help demo test lint format unit simulation charts integration lifecycle e2e bench cluster cluster-down cluster-status doctor gen lock clean
+.PHONY: help demo test lint format unit simulation charts integration lifecycle e2e bench cluster operator load-image cluster-down cluster-status doctor gen lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -44,6 +44,12 @@ bench:  ## benchmarks: ratios against a floor measured in the same run
 
 cluster:  ## a Kubernetes cluster on this machine (CLUSTER=current|kind|built)
 	@$(LOCAL) up
+
+operator: cluster  ## the operator on that cluster; for this shell: eval "$(make -s operator)"
+	@$(IN) python -m taskservice_demo.install
+
+load-image:  ## import an archive into that cluster: IMAGE=my-image.tar
+	@$(LOCAL) load-image $(or $(IMAGE),$(error say which archive: make load-image IMAGE=my-image.tar))
 
 cluster-down:  ## end the cluster; nothing is left
 	@$(LOCAL) down

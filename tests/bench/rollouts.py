@@ -32,6 +32,8 @@ REPEATS = 6
 IDLE_SECONDS = 15.0
 SETTLED_SECONDS = 4.0
 """Without a write for so long, a rollout is over; longer than any pause within one (the old side stays for 1 s)."""
+OUR_READS = 1
+"""``kubectl patch`` reads the TaskService that it changes."""
 OWNED = "deployments,services,horizontalpodautoscalers,configmaps,secrets,controllerrevisions,poddisruptionbudgets"
 BOOKKEEPING = {"TaskService": "status", "Event": "events"}
 _SENT = re.compile(r'"Response" verb="(?:PATCH|POST|PUT)"')
@@ -129,7 +131,8 @@ def _rollout(live: Live, case: Case, version: int) -> dict[str, Any]:
     _until_ready(live, case)
     _until_settled(live)
     seconds = time.monotonic() - began
-    return _run(live, owned, _owned(live, case), before, read_counters(live.stage, mine), seconds)
+    after = read_counters(live.stage, mine)  # before our own look at what came of it
+    return _run(live, owned, _owned(live, case), before, after, seconds)
 
 
 def _run(live: Live, old: Objects, new: Objects, before: Counters, after: Counters, seconds: float) -> dict[str, Any]:
@@ -145,7 +148,7 @@ def _run(live: Live, old: Objects, new: Objects, before: Counters, after: Counte
         "floor": sent + len(deleted),
         "floor_cpu_seconds": floor_cpu,
         "writes": after.writes_since(before),
-        "reads": None if after.reads is None or before.reads is None else int(after.reads - before.reads),
+        "reads": None if after.reads is None or before.reads is None else int(after.reads - before.reads) - OUR_READS,
         "cpu_seconds": after.cpu_seconds - before.cpu_seconds,
         "seconds": seconds,
         "disturbed": after.disturbed_since(before),

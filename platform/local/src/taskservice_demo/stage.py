@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +66,8 @@ class Stage:
         return Target(found["spec"]["clusterIP"], found["spec"]["ports"][0]["port"])
 
 
-def prepare() -> Stage:
-    """Images built and loaded, CRDs and operator installed and available.  The cluster must be up.
+def prepare(names: Sequence[str] = IMAGES) -> Stage:
+    """These images built and loaded, CRDs and operator installed and available.  The cluster must be up.
 
     Raises LocalError with a sentence when it is not, or when something does not become ready.
     """
@@ -74,19 +76,25 @@ def prepare() -> Stage:
     if kind is None:
         raise LocalError(f"There is no cluster {paths.name}: run `make cluster` first.")
     kubectl = kubectl_for(paths, kind)
-    cluster = KINDS[kind](paths)
-    images: dict[str, str] = {}
-    present = _present_images(kubectl)
-    for name in IMAGES:
+    cluster, present = KINDS[kind](paths), _present_images(kubectl)
+
+    def bring(name: str) -> str:
         with step(f"image {name}"):
             image = image_catalogue.ensure(name)
-            images[name] = image.reference
             # Only load() knows whether a fixed name still means this archive; an existing cluster has its registry.
             if kind != "current" or image.reference not in present:
                 cluster.load(image.archive)
-    stage = Stage(paths, kubectl, images)
-    install_operator(stage)
-    return stage
+        return image.reference
+
+    def bring_others() -> dict[str, str]:
+        return {name: bring(name) for name in names if name != "operator"}
+
+    # The operator starts while the other images are on their way.
+    with ThreadPoolExecutor(1) as beside:
+        others = beside.submit(bring_others)
+        stage = Stage(paths, kubectl, {"operator": bring("operator")})
+        install_operator(stage)
+        return replace(stage, images={**stage.images, **others.result()})
 
 
 def kubectl_for(paths: ClusterPaths, kind: str) -> Kubectl:

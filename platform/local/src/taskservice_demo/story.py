@@ -16,7 +16,7 @@ from taskservice_local.progress import say
 
 NAMESPACE = "demo"
 SERVICE = "tasks"
-CALM_SECONDS = 6.0
+CALM_SECONDS = 4.0
 POLL_SECONDS = 0.25
 
 
@@ -76,7 +76,7 @@ class Story:
     def _aborted(self, second: str) -> None:
         with self.phase("release v3, which crashes") as phase:
             broken = {"TASKSERVICE_VERSION": "v3", "TASKSERVICE_LOG_LEVEL": "shout"}
-            self.release("v3", wait=False, config=broken, autoPromotion=True, progressDeadlineSeconds=20)
+            self.release("v3", wait=False, config=broken, autoPromotion=True, progressDeadlineSeconds=10)
             self.watch("v3 to be aborted", 60, lambda s: s["phase"] == "Failed")
             status = self.status()
             if status["revisions"].get("active") != second:

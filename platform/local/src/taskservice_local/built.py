@@ -111,16 +111,22 @@ class BuiltCluster:
         """Import an image archive into the cluster's containerd. Raises LocalError when it cannot."""
         if not self.paths.containerd_socket.exists():
             raise LocalError(f"The cluster {self.paths.name} is not up: run `python -m taskservice_local up` first.")
-        file = self.paths.state / "loaded.json"
-        # By name: a later archive may have given the same name to another image.
-        loaded: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
         references = references_in(archive)
         stamp = f"{archive} {archive.stat().st_size} {archive.stat().st_mtime_ns}"
+        loaded = self._loaded()
         if not references or any(loaded.get(reference) != stamp for reference in references):
             with step(f"loading {archive.parent.name}/{archive.name}"):
                 run([*self._ctr(), "images", "import", archive])
-            loaded.update(dict.fromkeys(references, stamp))
-            file.write_text(json.dumps(loaded, indent=2))
+            with only_one(Path("/run/taskservice") / f"{self.paths.name}-loaded.lock", "recording what was loaded"):
+                # By name: a later archive may have given the same name to another image.
+                now = {**self._loaded(), **dict.fromkeys(references, stamp)}
+                partial = self.paths.state / ".loaded.json"
+                partial.write_text(json.dumps(now, indent=2))
+                partial.replace(self.paths.state / "loaded.json")
+
+    def _loaded(self) -> dict[str, str]:
+        file = self.paths.state / "loaded.json"
+        return json.loads(file.read_text()) if file.exists() else {}
 
     def _ctr(self) -> list[str | Path]:
         return [machine.program("ctr"), f"--address={self.paths.containerd_socket}", "--namespace=k8s.io"]
