@@ -42,7 +42,7 @@ lock:  ## resolve requirements/*.in to locked files with hashes
 bench:  ## benchmarks: ratios against a floor measured in the same run
 	@$(IN) python tests/bench/run.py
 
-cluster:  ## a Kubernetes cluster on this machine (CLUSTER=current|kind|built)
+cluster:  ## a Kubernetes cluster on this machine (CLUSTER=current|kind|built, GATEWAY=1)
 	@$(LOCAL) up
 
 operator: cluster  ## the operator on that cluster; for this shell: eval "$(make -s operator)"

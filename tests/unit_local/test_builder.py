@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from pathlib import Path
 
@@ -71,6 +72,23 @@ def test_two_builders_of_one_part_compile_it_once(go: Path) -> None:
         thread.join()
     assert PART.built
     assert calls(go) == 1
+
+
+def test_what_a_part_keeps_of_its_module_is_copied_and_may_be_removed_again(
+    go: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chart = tmp_path / "module" / "charts" / "x"
+    chart.mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("name: x")
+    (chart / "Chart.yaml").chmod(0o444)
+    chart.chmod(0o555)
+    monkeypatch.setattr(builder, "run", lambda *_, **__: f"{tmp_path}/module\n")
+    part = dataclasses.replace(PART, data=("charts/x",))
+    builder.build((part,))
+    kept = part.kept("charts/x") / "Chart.yaml"
+    assert kept.read_text() == "name: x"
+    assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o644, 0o755)
+    assert part.folder != PART.folder
 
 
 def test_the_binary_of_a_missing_part_is_built_when_asked_for(go: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,6 +124,18 @@ def test_a_program_image_is_reproducible_and_starts_the_program(tmp_path: Path) 
     assert len(config["rootfs"]["diff_ids"]) == len(manifest["Layers"]) == 1
 
 
+def test_a_program_that_is_started_by_its_name_lies_in_a_folder_of_the_path(tmp_path: Path) -> None:
+    program = tmp_path / "envoy-gateway"
+    program.write_bytes(b"\x7fELF")
+    write_program_image(program, "docker.io/local/x:1", "amd64", "1:1", tmp_path / "a.tar", "bin")
+    with tarfile.open(tmp_path / "a.tar") as tar:
+        manifest = json.loads(tar.extractfile("manifest.json").read())[0]  # type: ignore[union-attr]
+        config = json.loads(tar.extractfile(manifest["Config"]).read())["config"]  # type: ignore[union-attr]
+        with tarfile.open(fileobj=tar.extractfile("layer.tar")) as layer:
+            assert layer.getnames() == ["bin/envoy-gateway"]
+    assert (config["Entrypoint"], config["Env"]) == (["/bin/envoy-gateway"], ["PATH=/bin"])
+
+
 def test_a_root_file_system_image_goes_by_all_its_names(tmp_path: Path) -> None:
     (tmp_path / "rootfs.tar").write_bytes(b"\0" * 10_240)
     write_rootfs_image(tmp_path / "rootfs.tar", ["a:1", "a:2"], "amd64", tmp_path / "a.tar")

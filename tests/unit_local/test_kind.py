@@ -19,6 +19,7 @@ case "$*" in
   "get clusters") cat {clusters} 2>/dev/null || true ;;
   create*) for word; do case $word in --kubeconfig=*) echo new > "${{word#*=}}" ;; esac; done; echo lab > {clusters} ;;
   *"get --raw"*) echo '{{"items": [{{}}]}}' ;;
+  *"get gatewayclass"*) echo "not found" >&2; exit 1 ;;
   *"config view"*) echo "the current context" ;;
 esac
 """
@@ -75,5 +76,7 @@ def test_an_existing_cluster_is_copied_and_otherwise_left_alone(calls: Path, pat
     assert paths.kubeconfig.stat().st_mode & 0o777 == 0o600
     with pytest.raises(LocalError, match="registry"):
         cluster.load(Path("x.tar"))
+    with pytest.raises(LocalError, match="GatewayClass"):
+        cluster.add_gateway()
     cluster.down()
     assert not any(word in calls.read_text() for word in (" apply", " delete", " create"))

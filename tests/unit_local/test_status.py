@@ -39,6 +39,13 @@ def test_a_node_that_is_not_ready_is_not_healthy() -> None:
     assert not build_report([UP], ["etcd"], "node-1", node_ready=False).healthy
 
 
+@pytest.mark.parametrize(("gateway", "healthy"), [(None, True), (True, True), (False, False)])
+def test_a_gateway_counts_where_there_is_one(gateway: bool | None, healthy: bool) -> None:
+    report = build_report([UP], ["etcd"], "node-1", node_ready=True, gateway=gateway)
+    assert report.healthy is healthy
+    assert ("gateway" in report.text) is (gateway is not None)
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(59.9, "59s"), (600, "10m"), (11_100, "3h05m"), (187_200, "2d4h")])
 def test_durations_are_said_as_a_person_would(seconds: float, text: str) -> None:
     assert duration(seconds) == text

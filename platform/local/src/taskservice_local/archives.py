@@ -14,12 +14,17 @@ from pathlib import Path
 EPOCH = "1970-01-01T00:00:00Z"
 
 
-def write_program_image(binary: Path, reference: str, architecture: str, user: str, archive: Path) -> None:
-    """Write an image that holds nothing but `binary` and starts it; `archive` appears as a whole."""
+def write_program_image(
+    binary: Path, reference: str, architecture: str, user: str, archive: Path, folder: str = ""
+) -> None:
+    """Write an image that holds nothing but `binary`, in `folder`, and starts it; `archive` appears as a whole."""
+    place = f"{folder}/{binary.name}".lstrip("/")
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        _add(tar, binary.name, binary.read_bytes(), 0o755)
-    settings = {"Entrypoint": [f"/{binary.name}"], "User": user, "WorkingDir": "/"}
+        _add(tar, place, binary.read_bytes(), 0o755)
+    settings: dict[str, object] = {"Entrypoint": [f"/{place}"], "User": user, "WorkingDir": "/"}
+    if folder:
+        settings["Env"] = [f"PATH=/{folder}"]
     _write(layer, [reference], architecture, settings, archive)
 
 

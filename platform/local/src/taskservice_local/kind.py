@@ -8,6 +8,7 @@ from pathlib import Path
 
 from taskservice_local import builder
 from taskservice_local.commands import run, wait_for
+from taskservice_local.gateway import Gateway
 from taskservice_local.kubectl import Kubectl
 from taskservice_local.parts import METRICS_SERVER
 from taskservice_local.paths import ClusterPaths
@@ -47,6 +48,10 @@ class KindCluster:
             self.kubectl.apply("metrics-server.yaml", image=METRICS_SERVER_IMAGE.reference)
             wait_for("metrics-server", self.kubectl.has_metrics, 120, every=1)
 
+    def add_gateway(self) -> None:
+        """Add the gateway to the cluster that is up. Raises LocalError."""
+        self._gateway.ensure()
+
     def down(self) -> None:
         """Delete the cluster; does nothing where there is none."""
         with step("deleting the kind cluster"):
@@ -58,12 +63,20 @@ class KindCluster:
         self._kind("load", "image-archive", str(archive), f"--name={self.paths.name}")
 
     def report(self) -> Report:
-        """Return the state of the node."""
+        """Return the state of the node, and of the gateway if there is one."""
         if not self._exists():
             return Report(f"The kind cluster {self.paths.name} is gone; `up` makes it again.", healthy=False)
         node = f"{self.paths.name}-control-plane"
         ready = self.kubectl.node_ready(node)
-        return Report(f"node {node}: {'Ready' if ready else 'not Ready'}", healthy=ready)
+        text = f"node {node}: {'Ready' if ready else 'not Ready'}"
+        if not self._gateway.exists():
+            return Report(text, healthy=ready)
+        gateway = self._gateway.ready()
+        return Report(f"{text}\ngateway: {'Ready' if gateway else 'not Ready'}", healthy=ready and gateway)
+
+    @property
+    def _gateway(self) -> Gateway:
+        return Gateway(self.kubectl, self.load, self.paths.state / "helm")
 
     def _exists(self) -> bool:
         return self.paths.name in self._kind("get", "clusters").split()

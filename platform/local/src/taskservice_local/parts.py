@@ -34,6 +34,7 @@ class Part:
     version: str
     programs: tuple[tuple[str, str], ...]  # (program, package)
     stamps: tuple[str, ...] = ()  # -X values of the linker
+    data: tuple[str, ...] = ()  # folders of the module that are kept beside the programs
 
     @property
     def source(self) -> Path:
@@ -47,7 +48,8 @@ class Part:
     @cached_property
     def fingerprint(self) -> str:
         """Twelve hex digits over everything that decides what the binaries are."""
-        digest = hashlib.sha256(json.dumps([self.flags, self.programs]).encode())
+        decisive = [self.flags, self.programs, *([self.data] if self.data else [])]
+        digest = hashlib.sha256(json.dumps(decisive).encode())
         for source in sorted(self.source.glob("*")):
             if source.suffix in {".mod", ".sum", ".go"}:
                 digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
@@ -60,6 +62,10 @@ class Part:
 
     def binary(self, program: str) -> Path:
         return self.folder / "bin" / program
+
+    def kept(self, folder: str) -> Path:
+        """Return where a folder of `data` lies once the part is built."""
+        return self.folder / "data" / folder
 
     @property
     def built(self) -> bool:
@@ -111,12 +117,37 @@ METRICS_SERVER = Part(
     (("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),),
 )
 HELM = Part("helm", "helm.sh/helm/v4", "v4.2.4", (("helm", "helm.sh/helm/v4/cmd/helm"),))
+ENVOY_GATEWAY = Part(
+    "envoy-gateway",
+    "github.com/envoyproxy/gateway",
+    "v1.9.0",
+    (("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway"),),
+    ("github.com/envoyproxy/gateway/internal/cmd/version.envoyGatewayVersion=v1.9.0",),
+    ("charts/gateway-crds-helm", "charts/gateway-helm"),
+)
+RATELIMIT = Part(
+    "ratelimit",
+    "github.com/envoyproxy/ratelimit",
+    "v1.4.1-0.20260122083618-3fb702589d36",
+    (("ratelimit", "github.com/envoyproxy/ratelimit/src/service_cmd"),),
+)
 KIND = Part("kind", "sigs.k8s.io/kind", "v0.32.0", (("kind", "sigs.k8s.io/kind"),))
 
 # In the order in which the built cluster needs them.
-CATALOGUE: tuple[Part, ...] = (PAUSE, ETCD, KUBERNETES, COREDNS, METRICS_SERVER, HELM, KIND)
+CATALOGUE: tuple[Part, ...] = (
+    PAUSE,
+    ETCD,
+    KUBERNETES,
+    COREDNS,
+    METRICS_SERVER,
+    HELM,
+    ENVOY_GATEWAY,
+    RATELIMIT,
+    KIND,
+)
 NEEDED_FOR_A_NODE = (PAUSE, ETCD, KUBERNETES)
 NEEDED_AFTERWARDS = (COREDNS, METRICS_SERVER, HELM)
+NEEDED_FOR_A_GATEWAY = (ENVOY_GATEWAY, RATELIMIT)
 
 
 def part_named(name: str) -> Part:

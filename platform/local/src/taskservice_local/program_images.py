@@ -1,4 +1,4 @@
-"""The cluster's own images, each of one program: pause, CoreDNS, metrics-server."""
+"""The cluster's own images, each of one program: pause, CoreDNS, metrics-server, and the gateway's."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskservice_local.archives import write_program_image
-from taskservice_local.parts import COREDNS, METRICS_SERVER, PAUSE, Part, target
+from taskservice_local.parts import COREDNS, ENVOY_GATEWAY, METRICS_SERVER, PAUSE, RATELIMIT, Part, target
 from taskservice_local.paths import cache_root
 
 
 @dataclass(frozen=True)
 class ProgramImage:
-    """An image from scratch around the only program of a part."""
+    """An image from scratch around the only program of a part, which lies in `folder`."""
 
     part: Part
     user: str
+    folder: str = ""
 
     @property
     def reference(self) -> str:
@@ -26,10 +27,13 @@ class ProgramImage:
         file = cache_root() / "images" / self.part.name / f"{self.part.version}-{self.part.fingerprint}.tar"
         if not file.exists():
             binary = self.part.binary(self.part.programs[0][0])
-            write_program_image(binary, self.reference, target().partition("-")[2], self.user, file)
+            write_program_image(binary, self.reference, target().partition("-")[2], self.user, file, self.folder)
         return file
 
 
 PAUSE_IMAGE = ProgramImage(PAUSE, "65535:65535")
 COREDNS_IMAGE = ProgramImage(COREDNS, "65532:65532")
 METRICS_SERVER_IMAGE = ProgramImage(METRICS_SERVER, "65532:65532")
+# Envoy Gateway's manifests name the programs by a path in /bin, or without one.
+ENVOY_GATEWAY_IMAGE = ProgramImage(ENVOY_GATEWAY, "65532:65532", "bin")
+RATELIMIT_IMAGE = ProgramImage(RATELIMIT, "65534:65534", "bin")

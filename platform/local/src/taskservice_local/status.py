@@ -28,8 +28,13 @@ def duration(seconds: float) -> str:
     return f"{whole // 86_400}d{whole % 86_400 // 3600}h"
 
 
-def build_report(states: Iterable[State], expected: Iterable[str], node: str, node_ready: bool) -> Report:
-    """Return the report of a built cluster; `expected` components that were never started count as dead."""
+def build_report(
+    states: Iterable[State], expected: Iterable[str], node: str, node_ready: bool, gateway: bool | None = None
+) -> Report:
+    """Return the report of a built cluster; `expected` components that were never started count as dead.
+
+    `gateway` tells whether it is ready; None where there is none.
+    """
     known = {state.component: state for state in states}
     names = [*known, *(name for name in expected if name not in known)]
     width = max(map(len, ["node " + node, *names])) + 2
@@ -46,7 +51,9 @@ def build_report(states: Iterable[State], expected: Iterable[str], node: str, no
         else:
             causes += ["", f"{name} is dead, and its log is empty."]
     lines.append(f"{'node ' + node:<{width}}{'Ready' if node_ready else 'not Ready'}")
-    healthy = not causes and node_ready
+    if gateway is not None:
+        lines.append(f"{'gateway':<{width}}{'Ready' if gateway else 'not Ready'}")
+    healthy = not causes and node_ready and gateway is not False
     if not healthy:
         causes += ["", "`python -m taskservice_local up` repairs it."]
     return Report("\n".join([*lines, *causes]), healthy)

@@ -56,7 +56,7 @@ def _target() -> list[str]:
         return []
     arch = "aarch64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
     words = ["--python-version", "3.11", "--implementation", "cp", "--abi", "cp311", "--abi", "abi3", "--abi", "none"]
-    for glibc in ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34"):
+    for glibc in ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_31", "manylinux_2_34"):
         words += ["--platform", f"{glibc}_{arch}"]
     return words
 
