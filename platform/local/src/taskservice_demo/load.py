@@ -9,12 +9,15 @@ from __future__ import annotations
 import http.client
 import json
 import random
+import socket
+import ssl
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 TIMEOUT_SECONDS = 10.0
@@ -28,10 +31,43 @@ MOST_SECONDS = 900.0
 
 @dataclass(frozen=True)
 class Target:
-    """A Service's address as it can be reached from here."""
+    """A Service's address as it can be reached from here; by TLS if ``server_name`` is given.
+
+    ``authorities``: the certificates that are believed, in PEM.
+    """
 
     host: str
     port: int
+    server_name: str = ""
+    authorities: str = ""
+
+    def connection(self) -> http.client.HTTPConnection:
+        """A new connection, which opens with its first request."""
+        kind = _TlsConnection if self.server_name else http.client.HTTPConnection
+        connection = kind(self.host, self.port, timeout=TIMEOUT_SECONDS)
+        if isinstance(connection, _TlsConnection):
+            connection.target = self
+        return connection
+
+
+class _TlsConnection(http.client.HTTPConnection):
+    """TLS to an address that is not the name on the certificate."""
+
+    target: Target
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self.target.host, self.target.port), self.timeout)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            self.sock = _context(self.target.authorities).wrap_socket(plain, server_hostname=self.target.server_name)
+        except BaseException:
+            plain.close()
+            raise
+
+
+@lru_cache(maxsize=16)
+def _context(authorities: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=authorities)
 
 
 Connections = dict[Target, tuple[http.client.HTTPConnection, float]]
@@ -192,8 +228,10 @@ def _exchange(
     token: str,
 ) -> tuple[http.client.HTTPConnection, int, bytes, str]:
     """One request on ``connection``, or on a new one.  Raises what the connection raises."""
-    connection = connection or http.client.HTTPConnection(target.host, target.port, timeout=TIMEOUT_SECONDS)
+    connection = connection or target.connection()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if target.server_name:
+        headers["Host"] = target.server_name
     payload = None
     if body is not None:
         payload = json.dumps(body).encode()

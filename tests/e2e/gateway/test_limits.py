@@ -1,0 +1,73 @@
+"""How much one address and one user may ask for; what a caller says of itself does not buy more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from testkit.edge_client import Answer, Edge
+
+LIMIT = 6
+# A window may end in between, so twice the limit and one more surely goes beyond it.
+ENOUGH = 2 * LIMIT + 2
+
+
+@pytest.fixture
+def strict(edge: Edge, reinstalled) -> Iterator[Edge]:
+    """Small budgets.  The users are made before: their registrations would be counted."""
+    limit = {"requests": LIMIT, "unit": "Minute"}
+    names = ("signInPerAddress", "keysPerAddress", "readsPerUser", "writesPerUser")
+    gateway = {"limits": dict.fromkeys(names, limit)}
+    with reinstalled(gateway=gateway):
+        yield edge
+
+
+def limited(answer: Answer) -> bool:
+    """Whether the edge, and not the service, said that it is too much."""
+    if answer.status != 429 or answer.by_service:
+        return False
+    assert answer.document["type"] == "urn:taskservice:problem:rate-limited"
+    assert answer.headers["content-type"] == "application/problem+json"
+    return True
+
+
+def wrong_login(edge: Edge, **headers: str) -> Answer:
+    # Refused by the service for its form: costs it no password hash, and counts all the same.
+    return edge.ask("POST", "/v1/auth/login", body={}, headers=headers)
+
+
+def exhaust(edge: Edge, ask) -> list[Answer]:
+    """Ask until the limit strikes, which takes a moment after it was changed; then as often as is surely too much."""
+    for _ in range(600):
+        if limited(ask(0)):
+            return [ask(number) for number in range(ENOUGH)]
+    raise AssertionError("600 requests of one address within a minute were all let through")
+
+
+def test_logins_of_one_address_are_limited_whatever_it_says_of_where_it_comes_from(strict: Edge) -> None:
+    answers = exhaust(
+        strict,
+        lambda n: wrong_login(
+            strict,
+            **{"X-Forwarded-For": f"203.0.113.{n + 1}", "X-Real-IP": f"203.0.113.{n + 1}", "Forwarded": "for=1.2.3.4"},
+        ),
+    )
+    assert sum(map(limited, answers)) >= ENOUGH - LIMIT
+    line = strict.logged(lambda entry: entry["path"] == "/v1/auth/login" and entry["status"] == 429)
+    assert not line["client_ip"].startswith("203.")
+    assert (line["attempts"], line["upstream"]) == (0, None)
+
+
+def test_a_users_budget_is_the_users_own_and_cannot_be_spent_on_another(edge: Edge, reinstalled) -> None:
+    greedy, modest = edge.token(), edge.token()
+    limit = {"requests": LIMIT, "unit": "Minute"}
+    usual = {name: {"requests": 1_000_000, "unit": "Minute"} for name in ("signInPerAddress", "keysPerAddress")}
+    with reinstalled(gateway={"limits": {**usual, "readsPerUser": limit, "writesPerUser": limit}}):
+        answers = exhaust(
+            edge, lambda n: edge.ask("GET", "/v1/tasks", token=greedy, headers={"X-TaskService-User": f"another-{n}"})
+        )
+        assert sum(map(limited, answers)) >= ENOUGH - LIMIT
+        assert edge.ask("GET", "/v1/tasks", token=modest).status == 200
+        # What may be written is counted apart.
+        assert edge.ask("POST", "/v1/tasks", body={"title": "still"}, token=greedy).status == 201
