@@ -18,8 +18,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from fastapi import FastAPI
 
 from taskservice.auth import app as auth_app
+from taskservice.auth.lockout import MemoryFailures
 from taskservice.auth.repository import MemoryUsers
+from taskservice.auth.sessions import MemorySessions
 from taskservice.kit.app import Runtime
+from taskservice.kit.denylist import MemoryDenylist
 from taskservice.kit.ids import new_id
 from taskservice.kit.jwt import Issuer, SigningKey, StaticKeys
 from taskservice.kit.settings import AuthSettings, TasksSettings
@@ -118,12 +121,12 @@ def run_auth(auth_settings: Callable[..., AuthSettings]) -> Callable[..., Any]:
     @asynccontextmanager
     async def run(**changes: Any) -> AsyncIterator[Service]:
         @asynccontextmanager
-        async def open_users(*_: object) -> AsyncIterator[MemoryUsers]:
-            yield MemoryUsers()
+        async def open_adapters(*_: object) -> AsyncIterator[auth_app.Adapters]:
+            yield auth_app.Adapters(MemoryUsers(), MemorySessions(), MemoryFailures(), MemoryDenylist())
 
         settings, clock = auth_settings(**changes), Clock()
         runtime = Runtime.of("auth", settings)
-        app = auth_app.create_app(settings, runtime, open_users=open_users, now=clock)
+        app = auth_app.create_app(settings, runtime, open_adapters=open_adapters, now=clock)
         async with _running(app, runtime, clock) as service:
             yield service
 
@@ -141,7 +144,7 @@ def run_tasks(key: SigningKey, tasks_settings: Callable[..., TasksSettings]) -> 
         @asynccontextmanager
         async def open_adapters(*_: object) -> AsyncIterator[tasks_app.Adapters]:
             keys = StaticKeys({key.kid: key.private.public_key()})
-            yield tasks_app.Adapters(repository or MemoryTasks(), cache or NullListCache(), keys)
+            yield tasks_app.Adapters(repository or MemoryTasks(), cache or NullListCache(), keys, MemoryDenylist())
 
         settings, clock = tasks_settings(**changes), Clock()
         runtime = Runtime.of("tasks", settings)

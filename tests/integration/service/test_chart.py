@@ -88,7 +88,7 @@ def test_both_services_run_the_image_with_their_own_settings(render: Render) -> 
     assert settings[1]["TASKSERVICE_VERSION"] == "v3"
     assert "A" not in settings[1]
     secrets = [{entry["name"] for entry in spec["secrets"]} for spec in (auth, tasks)]
-    assert secrets == [{"mongo", "jwt"}, {"mongo", "redis"}]  # only auth holds the signing key
+    assert secrets == [{"mongo", "redis", "jwt"}, {"mongo", "redis"}]  # only auth holds the signing key
 
 
 def test_secrets_are_fresh_for_each_installation(render: Render) -> None:

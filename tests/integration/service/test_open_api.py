@@ -44,13 +44,23 @@ bounded = settings(
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Live:
-    """Both services, and the header of a caller they know."""
+    """Both services, and a caller they know."""
 
     auth: Process
     tasks: Process
-    headers: dict[str, str]
+    token: str = "none"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The caller's; logged in anew when a generated request was a logout."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        if httpx2.get(f"{self.auth.url}/v1/auth/me", headers=headers).status_code == 200:
+            return headers
+        answer = httpx2.post(f"{self.auth.url}/v1/auth/login", json=ANN)
+        self.token = answer.raise_for_status().json()["access_token"]
+        return {"Authorization": f"Bearer {self.token}"}
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +71,8 @@ def live(replica_set: ReplicaSet, pem: str, tmp_path_factory: pytest.TempPathFac
         "TASKSERVICE_MONGO_DATABASE": "openapi",
         "TASKSERVICE_ARGON2_MEMORY_KIB": "8",
         "TASKSERVICE_ARGON2_TIME_COST": "1",
+        # Generated changes of the password fail, and the caller has to log in again all the same.
+        "TASKSERVICE_LOCKOUT_FREE_FAILURES": "100",
     }
     with RedisServer(folder) as redis:
         common["TASKSERVICE_REDIS_URL"] = redis.url
@@ -70,8 +82,7 @@ def live(replica_set: ReplicaSet, pem: str, tmp_path_factory: pytest.TempPathFac
             auth.wait_until_ready()
             tasks.wait_until_ready()
             httpx2.post(f"{auth.url}/v1/auth/register", json=ANN).raise_for_status()
-            token = httpx2.post(f"{auth.url}/v1/auth/login", json=ANN).json()["access_token"]
-            yield Live(auth, tasks, {"Authorization": f"Bearer {token}"})
+            yield Live(auth, tasks)
         finally:
             auth.kill()
             tasks.kill()

@@ -16,13 +16,26 @@ async def test_a_hash_verifies_only_its_password(auth_settings: Callable[..., Au
     hashed = await passwords.hash("correct horse")
     assert hashed.startswith("$argon2id$")
     assert hashed != await passwords.hash("correct horse")
-    assert await passwords.verify("correct horse", hashed)
-    assert not await passwords.verify("correct horsf", hashed)
+    assert await passwords.verify("correct horse", hashed) == (True, None)
+    assert await passwords.verify("correct horsf", hashed) == (False, None)
+
+
+async def test_a_hash_with_other_parameters_is_improved_by_the_right_password_only(
+    auth_settings: Callable[..., AuthSettings],
+) -> None:
+    old = await Argon2Passwords(auth_settings()).hash("correct horse")
+    passwords = Argon2Passwords(auth_settings(argon2_time_cost=2))
+    assert await passwords.verify("wrong", old) == (False, None)
+    right, improved = await passwords.verify("correct horse", old)
+    assert right
+    assert improved is not None
+    assert ",t=2," in improved
+    assert await passwords.verify("correct horse", improved) == (True, None)
 
 
 async def test_an_unknown_user_is_never_right(auth_settings: Callable[..., AuthSettings]) -> None:
     passwords = Argon2Passwords(auth_settings())
-    assert not await passwords.verify("an account that does not exist", None)
+    assert await passwords.verify("an account that does not exist", None) == (False, None)
 
 
 async def test_an_unknown_user_takes_as_long_as_a_known_one(

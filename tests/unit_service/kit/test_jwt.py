@@ -30,7 +30,7 @@ def issuer(key: SigningKey) -> Issuer:
 def forge(key: SigningKey, headers: dict[str, Any] | None = None, leave_out: str = "", **claims: Any) -> str:
     """A token that is right in everything that is not named here."""
     now = int(datetime.now(UTC).timestamp())
-    good = {"iss": "iss", "aud": "aud", "sub": "u", "jti": "t", "iat": now, "exp": now + 600}
+    good = {"iss": "iss", "aud": "aud", "sub": "u", "jti": "t", "sid": "s", "iat": now, "exp": now + 600}
     payload = {name: value for name, value in (good | claims).items() if name != leave_out}
     return pyjwt.encode(payload, key.private, "EdDSA", {"kid": key.kid, "typ": "at+jwt"} | (headers or {}))
 
@@ -46,12 +46,22 @@ async def test_roles_come_back_as_they_were_issued(issuer: Issuer, verifier: Ver
     assert (await verifier.verify(issuer.issue("user", "token", now, ["b", "a"]))).roles == {"a", "b"}
 
 
+async def test_a_token_names_its_session_and_is_one_of_its_own_without(issuer: Issuer, verifier: Verifier) -> None:
+    now = datetime.now(UTC)
+    assert (await verifier.verify(issuer.issue("user", "token", now, session_id="session"))).session_id == "session"
+    assert (await verifier.verify(issuer.issue("user", "token", now))).session_id == "token"
+
+
+async def test_what_the_following_tests_change_is_accepted_unchanged(key: SigningKey, verifier: Verifier) -> None:
+    assert (await verifier.verify(forge(key))).session_id == "s"
+
+
 async def test_the_header_names_type_and_key(issuer: Issuer, key: SigningKey) -> None:
     header = pyjwt.get_unverified_header(issuer.issue("user", "token", datetime.now(UTC)))
     assert header == {"alg": "EdDSA", "typ": "at+jwt", "kid": key.kid}
 
 
-@pytest.mark.parametrize("claim", ["iss", "aud", "sub", "jti", "iat", "exp"])
+@pytest.mark.parametrize("claim", ["iss", "aud", "sub", "jti", "sid", "iat", "exp"])
 async def test_every_claim_is_required(claim: str, key: SigningKey, verifier: Verifier) -> None:
     with pytest.raises(Unauthenticated):
         await verifier.verify(forge(key, leave_out=claim))
@@ -68,6 +78,10 @@ async def test_every_claim_is_required(claim: str, key: SigningKey, verifier: Ve
         {"nbf": 4102444800},
         {"sub": 7},
         {"jti": 7},
+        {"sid": 7},
+        {"sid": ""},
+        {"sid": "*complete"},
+        {"sid": "x" * 65},
         {"roles": "admin"},
         {"roles": ["admin", 7]},
         {"roles": None},
@@ -124,6 +138,55 @@ async def test_expiry_counts_from_issue(issuer: Issuer, verifier: Verifier) -> N
     old = datetime.now(UTC) - timedelta(seconds=600) - jwt.LEEWAY - timedelta(seconds=2)
     with pytest.raises(Unauthenticated):
         await verifier.verify(issuer.issue("user", "token", old))
+
+
+async def test_a_verified_token_is_remembered_until_it_expires(key: SigningKey) -> None:
+    now = datetime.now(UTC).timestamp()
+    clock = [now]
+    verifier = Verifier(StaticKeys({key.kid: key.private.public_key()}), "iss", "aud", clock=lambda: clock[0])
+    examined = 0
+    examine = verifier._examine
+
+    async def counting(token: str) -> Any:
+        nonlocal examined
+        examined += 1
+        return await examine(token)
+
+    verifier._examine = counting
+    token = forge(key)
+    for _ in range(5):
+        assert (await verifier.verify(token)).user_id == "u"
+    assert examined == 1
+    clock[0] = now + 600 + jwt.LEEWAY.total_seconds() + 1
+    await verifier.verify(token)  # this clock is only the memory's: examined again, and the real one decides
+    assert examined == 2
+
+
+async def test_a_remembered_token_goes_with_its_key(key: SigningKey) -> None:
+    keys = {key.kid: key.private.public_key()}
+    verifier = Verifier(StaticKeys(keys), "iss", "aud")
+    token = forge(key)
+    await verifier.verify(token)
+    keys[key.kid] = Ed25519PrivateKey.generate().public_key()
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(token)
+    del keys[key.kid]
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(token)
+
+
+async def test_what_is_remembered_is_bounded(key: SigningKey) -> None:
+    verifier = Verifier(StaticKeys({key.kid: key.private.public_key()}), "iss", "aud", remembered=10)
+    for n in range(50):
+        assert (await verifier.verify(forge(key, sub=f"u{n}"))).user_id == f"u{n}"
+    assert len(verifier._known) == 10
+
+
+async def test_a_refused_token_is_not_remembered(key: SigningKey, verifier: Verifier) -> None:
+    for _ in range(2):
+        with pytest.raises(Unauthenticated):
+            await verifier.verify(forge(key, aud="other"))
+    assert not verifier._known
 
 
 def test_thumbprint_is_the_one_of_rfc_8037() -> None:

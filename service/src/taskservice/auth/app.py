@@ -1,54 +1,87 @@
 """Puts auth together. Tests call the same `create_app` with another way to open the adapters."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI
 
 from taskservice.auth.endpoints import router
+from taskservice.auth.keys import KeyRing
+from taskservice.auth.lockout import FAILURES, FailureRepository, Lockout, MongoFailures
 from taskservice.auth.passwords import Argon2Passwords
 from taskservice.auth.repository import INDEXES, USERS, MongoUsers, UserRepository
 from taskservice.auth.service import AuthService
-from taskservice.kit import mongo
+from taskservice.auth.sessions import SESSIONS, MongoSessions, SessionRepository
+from taskservice.auth.tokens import Tokens
+from taskservice.kit import denylist_mirror, mongo, redis
 from taskservice.kit.app import Runtime, create_shell
-from taskservice.kit.jwt import Issuer, SigningKey, StaticKeys, Verifier
+from taskservice.kit.bearer import Authenticator
+from taskservice.kit.denylist import Denylist
+from taskservice.kit.jwt import Issuer, StaticKeys, Verifier
 from taskservice.kit.settings import AuthSettings
 from taskservice.kit.warmup import warming
 
-OpenUsers = Callable[[AuthSettings, Runtime], AbstractAsyncContextManager[UserRepository]]
+
+@dataclass(frozen=True)
+class Adapters:
+    """What auth needs from outside."""
+
+    users: UserRepository
+    sessions: SessionRepository
+    failures: FailureRepository
+    denylist: Denylist
+
+
+OpenAdapters = Callable[[AuthSettings, Runtime], AbstractAsyncContextManager[Adapters]]
 
 
 @asynccontextmanager
-async def open_mongo_users(settings: AuthSettings, runtime: Runtime) -> AsyncIterator[UserRepository]:
-    """Users in MongoDB; ready once the indexes are known to exist."""
-    database = mongo.connect(settings)
-    try:
-        async with warming(runtime.health, {"mongo": lambda: database.ensure_indexes(INDEXES)}):
-            yield MongoUsers(database.collection(USERS))
-    finally:
-        await database.close()
+async def open_adapters(settings: AuthSettings, runtime: Runtime) -> AsyncIterator[Adapters]:
+    """MongoDB, and Redis if configured; ready once the indexes are known to exist."""
+    async with AsyncExitStack() as stack:
+        database = mongo.connect(settings)
+        stack.push_async_callback(database.close)
+        cache = await stack.enter_async_context(redis.opened(settings))
+        denylist = await stack.enter_async_context(denylist_mirror.opened(database, cache, settings))
+        steps = {"mongo": lambda: database.ensure_indexes(INDEXES)}
+        await stack.enter_async_context(warming(runtime.health, steps))
+        yield Adapters(
+            MongoUsers(database.collection(USERS)),
+            MongoSessions(database.collection(SESSIONS)),
+            MongoFailures(database.collection(FAILURES)),
+            denylist,
+        )
 
 
 def create_app(
     settings: AuthSettings,
     runtime: Runtime,
     *,
-    open_users: OpenUsers = open_mongo_users,
+    open_adapters: OpenAdapters = open_adapters,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
-    """The auth app. Raises SettingsError for an unusable signing key."""
-    key = SigningKey.from_pem(settings.signing_key_pem())
-    issuer = Issuer(key, settings.jwt_issuer, settings.jwt_audience, settings.jwt_lifetime_seconds)
+    """The auth app. Raises SettingsError for an unusable key."""
+    keys = KeyRing.of(settings)
+    issuer = Issuer(keys.current, settings.jwt_issuer, settings.jwt_audience, settings.jwt_lifetime_seconds)
+    verifier = Verifier(StaticKeys(keys.published), issuer.issuer, issuer.audience)
     passwords = Argon2Passwords(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_users(settings, runtime) as users:
-            app.state.auth = AuthService(users, passwords, issuer, now)
-            app.state.verifier = Verifier(
-                StaticKeys({key.kid: key.private.public_key()}), issuer.issuer, issuer.audience
+        async with open_adapters(settings, runtime) as adapters:
+            tokens = Tokens(adapters.users, adapters.sessions, adapters.denylist, issuer, settings, now)
+            lockout = Lockout(
+                adapters.failures,
+                free=settings.lockout_free_failures,
+                base=timedelta(seconds=settings.lockout_base_seconds),
+                cap=timedelta(seconds=settings.lockout_cap_seconds),
+                now=now,
             )
+            app.state.auth = AuthService(adapters.users, passwords, tokens, lockout, now)
+            app.state.keys = keys
+            app.state.authenticator = Authenticator(verifier, adapters.denylist)
             yield
 
     app = create_shell("TaskService auth", settings, runtime, lifespan)

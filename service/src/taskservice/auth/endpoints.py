@@ -4,8 +4,25 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from taskservice.auth.errors import BadCredentials, EmailTaken, Overloaded
-from taskservice.auth.schemas import AccessToken, KeySet, Login, Profile, Registration
+from taskservice.auth.errors import (
+    BadCredentials,
+    BadRefreshToken,
+    EmailTaken,
+    Overloaded,
+    TooManyFailures,
+    WrongPassword,
+)
+from taskservice.auth.keys import KeyRing
+from taskservice.auth.schemas import (
+    KeySet,
+    Login,
+    PasswordChange,
+    Profile,
+    ProfileChange,
+    Refresh,
+    Registration,
+    TokenPair,
+)
 from taskservice.auth.service import AuthService
 from taskservice.kit.bearer import Caller
 from taskservice.kit.openapi import refusals
@@ -19,7 +36,12 @@ async def _service(request: Request) -> AuthService:
     return request.app.state.auth
 
 
+async def _keys(request: Request) -> KeyRing:
+    return request.app.state.keys
+
+
 Service = Annotated[AuthService, Depends(_service)]
+Keys = Annotated[KeyRing, Depends(_keys)]
 
 
 @router.post("/v1/auth/register", status_code=201, operation_id="register", responses=refusals(EmailTaken, Overloaded))
@@ -27,9 +49,33 @@ async def register(registration: Registration, service: Service) -> Profile:
     return await service.register(registration)
 
 
-@router.post("/v1/auth/login", operation_id="login", responses=refusals(BadCredentials, Overloaded))
-async def login(credentials: Login, service: Service) -> AccessToken:
+@router.post("/v1/auth/login", operation_id="login", responses=refusals(BadCredentials, TooManyFailures, Overloaded))
+async def login(credentials: Login, service: Service) -> TokenPair:
     return await service.login(credentials)
+
+
+@router.post("/v1/auth/refresh", operation_id="refresh", responses=refusals(BadRefreshToken))
+async def refresh(presented: Refresh, service: Service) -> TokenPair:
+    return await service.refresh(presented.refresh_token.get_secret_value())
+
+
+@router.post("/v1/auth/logout", status_code=204, operation_id="logout")
+async def logout(caller: Caller, service: Service) -> None:
+    await service.logout(caller)
+
+
+@router.post("/v1/auth/logout-everywhere", status_code=204, operation_id="logout_everywhere")
+async def logout_everywhere(caller: Caller, service: Service) -> None:
+    await service.logout_everywhere(caller)
+
+
+@router.post(
+    "/v1/auth/password",
+    operation_id="change_password",
+    responses=refusals(WrongPassword, TooManyFailures, Overloaded),
+)
+async def change_password(change: PasswordChange, caller: Caller, service: Service) -> TokenPair:
+    return await service.change_password(caller, change)
 
 
 @router.get("/v1/auth/me", operation_id="me")
@@ -37,7 +83,12 @@ async def me(caller: Caller, service: Service) -> Profile:
     return await service.profile(caller)
 
 
+@router.patch("/v1/auth/me", operation_id="change_me")
+async def change_me(change: ProfileChange, caller: Caller, service: Service) -> Profile:
+    return await service.change_profile(caller, change)
+
+
 @router.get("/.well-known/jwks.json", operation_id="key_set")
-async def key_set(service: Service, response: Response) -> KeySet:
+async def key_set(keys: Keys, response: Response) -> KeySet:
     response.headers["Cache-Control"] = f"public, max-age={KEY_SET_SECONDS}"
-    return service.key_set()
+    return KeySet(keys=keys.jwks)

@@ -17,7 +17,10 @@ class Passwords(Protocol):
     """Hashes and checks passwords. Both raise Overloaded when too many are waiting."""
 
     async def hash(self, password: str) -> str: ...
-    async def verify(self, password: str, hashed: str | None) -> bool: ...
+
+    async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
+        """Whether it is right, and a better hash of it when the stored one has other parameters than are used now."""
+        ...
 
 
 class Argon2Passwords:
@@ -42,10 +45,10 @@ class Argon2Passwords:
     async def hash(self, password: str) -> str:
         return await self._bounded(lambda: self._hasher.hash(password))
 
-    async def verify(self, password: str, hashed: str | None) -> bool:
-        """False for a wrong password; a hash of None (no such user) costs the same and is False."""
-        right = await self._bounded(lambda: self._hasher.verify(password, hashed or self._dummy))
-        return right and hashed is not None
+    async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
+        """A hash of None (no such user) costs the same and is never right."""
+        right, improved = await self._bounded(lambda: self._hasher.verify_and_update(password, hashed or self._dummy))
+        return (right, improved) if hashed is not None else (False, None)
 
     async def _bounded(self, work: Callable[[], T]) -> T:
         # Counted here: the limiter counts a caller as waiting only once it has been scheduled.

@@ -1,26 +1,45 @@
-"""All queries on users. One document per user; `email` holds the normalised address."""
+"""All queries on users, and every index of auth. One document per user; `email` holds the normalised address."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
+from taskservice.auth import lockout, sessions
 from taskservice.auth.errors import EmailTaken
-from taskservice.kit.mongo import ASCENDING, Collection, Cursor, Document, DuplicateKeyError, Index, translated
+from taskservice.kit import denylist
+from taskservice.kit.mongo import (
+    ASCENDING,
+    Collection,
+    Cursor,
+    Document,
+    DuplicateKeyError,
+    Index,
+    ReturnDocument,
+    translated,
+)
 
 USERS = "users"
-INDEXES = {USERS: (Index("email_unique", (("email", ASCENDING),), unique=True),)}
+INDEXES = (
+    {USERS: (Index("email_unique", (("email", ASCENDING),), unique=True),)}
+    | sessions.INDEXES
+    | lockout.INDEXES
+    | denylist.INDEXES
+)
+NAMES = {"display_name": "displayName"}
 
 
 @dataclass(frozen=True)
 class User:
-    """An account as stored."""
+    """An account as stored. `password_version` counts changes of the password, not of its hash."""
 
     id: str
     email: str
     display_name: str | None
     password_hash: str
     created_at: datetime
+    password_version: int = 0
+    roles: tuple[str, ...] = ()
 
 
 class UserRepository(Protocol):
@@ -35,6 +54,18 @@ class UserRepository(Protocol):
 
     async def by_ids(self, user_ids: Sequence[str]) -> list[User]:
         """Those that exist, each once, in no particular order."""
+        ...
+
+    async def change(self, user_id: str, changes: Mapping[str, Any]) -> User | None:
+        """Applies changes by field name; None when the user is gone."""
+        ...
+
+    async def set_password(self, user_id: str, version: int, password_hash: str) -> User | None:
+        """Replaces the password of this version; None when there is another by now."""
+        ...
+
+    async def improve_hash(self, user_id: str, old: str, new: str) -> None:
+        """Replaces a hash by another one of the same password; does nothing when it is not there any more."""
         ...
 
 
@@ -68,6 +99,31 @@ class MongoUsers:
         """The query of `by_ids`, not yet sent; open so that its plan can be checked."""
         return self._users.find({"_id": {"$in": list(user_ids)}})
 
+    async def change(self, user_id: str, changes: Mapping[str, Any]) -> User | None:
+        values = {NAMES[name]: value for name, value in changes.items()}
+        async with translated():
+            return _user(
+                await self._users.find_one_and_update(
+                    {"_id": user_id}, {"$set": values}, return_document=ReturnDocument.AFTER
+                )
+            )
+
+    async def set_password(self, user_id: str, version: int, password_hash: str) -> User | None:
+        # A user of before passwords had versions has none, which is version 0.
+        stored = {"$in": [0, None]} if version == 0 else version
+        async with translated():
+            return _user(
+                await self._users.find_one_and_update(
+                    {"_id": user_id, "passwordVersion": stored},
+                    {"$set": {"passwordHash": password_hash, "passwordVersion": version + 1}},
+                    return_document=ReturnDocument.AFTER,
+                )
+            )
+
+    async def improve_hash(self, user_id: str, old: str, new: str) -> None:
+        async with translated():
+            await self._users.update_one({"_id": user_id, "passwordHash": old}, {"$set": {"passwordHash": new}})
+
 
 class MemoryUsers:
     """UserRepository in a dictionary, for tests and experiments."""
@@ -89,6 +145,22 @@ class MemoryUsers:
     async def by_ids(self, user_ids: Sequence[str]) -> list[User]:
         return [self._by_id[user_id] for user_id in dict.fromkeys(user_ids) if user_id in self._by_id]
 
+    async def change(self, user_id: str, changes: Mapping[str, Any]) -> User | None:
+        if user_id not in self._by_id:
+            return None
+        self._by_id[user_id] = replace(self._by_id[user_id], **changes)
+        return self._by_id[user_id]
+
+    async def set_password(self, user_id: str, version: int, password_hash: str) -> User | None:
+        user = self._by_id.get(user_id)
+        if user is None or user.password_version != version:
+            return None
+        return await self.change(user_id, {"password_hash": password_hash, "password_version": version + 1})
+
+    async def improve_hash(self, user_id: str, old: str, new: str) -> None:
+        if (user := self._by_id.get(user_id)) and user.password_hash == old:
+            await self.change(user_id, {"password_hash": new})
+
 
 def _document(user: User) -> Document:
     return {
@@ -97,6 +169,8 @@ def _document(user: User) -> Document:
         "displayName": user.display_name,
         "passwordHash": user.password_hash,
         "createdAt": user.created_at,
+        "passwordVersion": user.password_version,
+        "roles": list(user.roles),
     }
 
 
@@ -109,4 +183,6 @@ def _user(document: Document | None) -> User | None:
         display_name=document["displayName"],
         password_hash=document["passwordHash"],
         created_at=document["createdAt"],
+        password_version=document.get("passwordVersion", 0),
+        roles=tuple(document.get("roles", ())),
     )

@@ -3,9 +3,9 @@
 import re
 import unicodedata
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 ADDRESS = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s.\x00-\x1f\x7f]+(\.[^@\s.\x00-\x1f\x7f]+)+")
 
@@ -62,12 +62,35 @@ class Profile(_Model):
     created_at: datetime
 
 
-class AccessToken(_Model):
-    """Members named as in RFC 6749."""
+class ProfileChange(_Model):
+    """A partial update: only the members that are present change; null removes the name."""
+
+    display_name: DisplayName | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("name at least one of display_name")
+        return self
+
+
+class PasswordChange(_Model):
+    current_password: AnyPassword
+    new_password: NewPassword
+
+
+class Refresh(_Model):
+    refresh_token: Annotated[SecretStr, Field(min_length=1, max_length=128)]
+
+
+class TokenPair(_Model):
+    """Members named as in RFC 6749. The refresh token is good for one use, and then for a few seconds more."""
 
     access_token: str
     token_type: str = "Bearer"  # noqa: S105 - a scheme name
     expires_in: int
+    refresh_token: str
+    refresh_expires_in: int
 
 
 class KeySet(_Model):

@@ -1,13 +1,30 @@
 """The endpoint parameter that requires a verified caller: `caller: Caller`."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from taskservice.kit.denylist import Denylist
 from taskservice.kit.jwt import Principal, Unauthenticated, Verifier
 
 _scheme = HTTPBearer(auto_error=False, bearerFormat="JWT", scheme_name="access token")
+
+
+@dataclass(frozen=True)
+class Authenticator:
+    """Turns a bearer token into a caller whose session has not ended. Each app has one in `app.state`."""
+
+    verifier: Verifier
+    denylist: Denylist
+
+    async def authenticate(self, token: str) -> Principal:
+        """Raises Unauthenticated; Unavailable when keys or ended sessions cannot be known."""
+        principal = await self.verifier.verify(token)
+        if await self.denylist.refuses(principal.session_id):
+            raise Unauthenticated
+        return principal
 
 
 async def _caller(
@@ -15,8 +32,8 @@ async def _caller(
 ) -> Principal:
     if credentials is None:
         raise Unauthenticated
-    verifier: Verifier = request.app.state.verifier
-    return await verifier.verify(credentials.credentials)
+    authenticator: Authenticator = request.app.state.authenticator
+    return await authenticator.authenticate(credentials.credentials)
 
 
 Caller = Annotated[Principal, Depends(_caller)]

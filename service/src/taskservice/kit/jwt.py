@@ -1,12 +1,16 @@
-"""Access tokens (RFC 9068 shape, EdDSA) and the keys that sign and verify them. Pure but for key parsing.
+"""Access tokens (RFC 9068 shape, EdDSA) and the keys that sign and verify them.
 
-A key's id is its RFC 7638 thumbprint, so that two processes with the same key publish the same key set.
+A key's id is its RFC 7638 thumbprint, so that two processes with the same key publish the same key set. A token
+says which session it belongs to (`sid`): whoever ends the session refuses all of its tokens, see `kit.denylist`.
 """
 
 import base64
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -18,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
     load_pem_private_key,
+    load_pem_public_key,
 )
 
 from taskservice.kit.errors import Problem
@@ -26,8 +31,12 @@ from taskservice.kit.settings import SettingsError
 ALGORITHM = "EdDSA"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
 LEEWAY = timedelta(seconds=10)
-REQUIRED = ["iss", "aud", "sub", "jti", "iat", "exp"]
+REQUIRED = ["iss", "aud", "sub", "jti", "iat", "exp", "sid"]
 MAX_TOKEN_CHARACTERS = 4096
+MAX_LIFETIME_SECONDS = 3600
+SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+REMEMBERED = 10_000
+PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----", re.DOTALL)
 
 Jwk = dict[str, str]
 
@@ -48,6 +57,7 @@ class Principal:
     user_id: str
     token_id: str
     roles: frozenset[str] = frozenset()
+    session_id: str = ""
 
 
 class KeySource(Protocol):
@@ -82,7 +92,7 @@ class SigningKey:
     @property
     def jwk(self) -> Jwk:
         """The public half, as published."""
-        return public_jwk(self.private.public_key()) | {"kid": self.kid, "use": "sig", "alg": ALGORITHM}
+        return published_jwk(self.private.public_key())
 
 
 @dataclass(frozen=True)
@@ -104,13 +114,17 @@ class Issuer:
     audience: str
     lifetime_seconds: int
 
-    def issue(self, user_id: str, token_id: str, now: datetime, roles: Collection[str] = ()) -> str:
+    def issue(
+        self, user_id: str, token_id: str, now: datetime, roles: Collection[str] = (), session_id: str | None = None
+    ) -> str:
+        """A token of the session; without one it is a session of its own."""
         issued_at = int(now.timestamp())
         claims: dict[str, Any] = {
             "iss": self.issuer,
             "aud": self.audience,
             "sub": user_id,
             "jti": token_id,
+            "sid": session_id or token_id,
             "iat": issued_at,
             "exp": issued_at + self.lifetime_seconds,
         }
@@ -121,37 +135,86 @@ class Issuer:
 
 
 @dataclass(frozen=True)
-class Verifier:
-    """Turns a bearer token into a principal."""
+class _Known:
+    """What a verified token said, and the key that it was verified with."""
 
-    keys: KeySource
-    issuer: str
-    audience: str
+    principal: Principal
+    kid: str
+    key: Ed25519PublicKey
+    expires_at: float
+
+
+class Verifier:
+    """Turns a bearer token into a principal; says nothing of sessions that have ended, see `kit.bearer`.
+
+    A token that was verified is remembered by its hash until it expires or its key is no longer published: the
+    signature costs more than the rest of a request.
+    """
+
+    def __init__(
+        self,
+        keys: KeySource,
+        issuer: str,
+        audience: str,
+        *,
+        remembered: int = REMEMBERED,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._audience = audience
+        self._remembered = remembered
+        self._clock = clock
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
 
     async def verify(self, token: str) -> Principal:
         """Raises Unauthenticated for a token that is not ours and valid now; Unavailable without keys."""
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise Unauthenticated
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        known = self._known.get(digest)
+        if known is not None:
+            if known.expires_at > self._clock() and await self._keys.find(known.kid) == known.key:
+                self._known.move_to_end(digest)
+                return known.principal
+            self._known.pop(digest, None)
+        known = await self._examine(token)
+        self._known[digest] = known
+        if len(self._known) > self._remembered:
+            self._known.popitem(last=False)
+        return known.principal
+
+    async def _examine(self, token: str) -> _Known:
         try:
             header = jwt.get_unverified_header(token)
             if header.get("typ") != TOKEN_TYPE or header.get("alg") != ALGORITHM:
                 raise Unauthenticated
             kid = header.get("kid")
-            key = await self.keys.find(kid) if isinstance(kid, str) else None
+            if not isinstance(kid, str):
+                raise Unauthenticated
+            key = await self._keys.find(kid)
             if key is None:
                 raise Unauthenticated
             claims = jwt.decode(
                 token,
                 key,
                 algorithms=[ALGORITHM],
-                audience=self.audience,
-                issuer=self.issuer,
+                audience=self._audience,
+                issuer=self._issuer,
                 leeway=LEEWAY,
                 options={"require": REQUIRED, "strict_aud": True},
             )
-        except (jwt.InvalidTokenError, ValueError, RecursionError):
+            expires_at = int(claims["exp"]) + LEEWAY.total_seconds()
+        except (jwt.InvalidTokenError, ValueError, OverflowError, RecursionError):
             raise Unauthenticated from None
-        return Principal(claims["sub"], claims["jti"], _roles(claims.get("roles", [])))
+        return _Known(_principal(claims), kid, key, expires_at)
+
+
+def _principal(claims: dict[str, Any]) -> Principal:
+    session_id = claims["sid"]
+    if not isinstance(session_id, str) or not SESSION_ID.fullmatch(session_id):
+        raise Unauthenticated
+    return Principal(claims["sub"], claims["jti"], _roles(claims.get("roles", [])), session_id)
 
 
 def _roles(claim: Any) -> frozenset[str]:
@@ -159,6 +222,33 @@ def _roles(claim: Any) -> frozenset[str]:
     if not isinstance(claim, list) or not all(isinstance(role, str) for role in claim):
         raise Unauthenticated
     return frozenset(claim)
+
+
+def published_jwk(key: Ed25519PublicKey) -> Jwk:
+    """A key as it stands in a key set."""
+    return (jwk := public_jwk(key)) | {"kid": thumbprint(jwk), "use": "sig", "alg": ALGORITHM}
+
+
+def public_keys_of(pem: bytes) -> list[Ed25519PublicKey]:
+    """The public halves of PEM blocks, one after another, each a public or a private key. Raises SettingsError."""
+    keys: list[Ed25519PublicKey] = []
+    for block in PEM_BLOCK.finditer(pem):
+        try:
+            if block[1] == b"PUBLIC KEY":
+                key = load_pem_public_key(block[0])
+            else:
+                key = SigningKey.from_pem(block[0]).private.public_key()
+        except (ValueError, UnsupportedAlgorithm, SettingsError):
+            key = None
+        if not isinstance(key, Ed25519PublicKey):
+            raise SettingsError(
+                "TASKSERVICE_JWT_PUBLISHED_KEYS holds a block that is no Ed25519 key;"
+                " it takes public or private keys in PEM, one after another."
+            )
+        keys.append(key)
+    if PEM_BLOCK.sub(b"", pem).strip():
+        raise SettingsError("TASKSERVICE_JWT_PUBLISHED_KEYS holds something that is no key in PEM.")
+    return keys
 
 
 def public_jwk(key: Ed25519PublicKey) -> Jwk:

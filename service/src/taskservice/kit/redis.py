@@ -6,7 +6,8 @@ timeout per second and not one per request.
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
@@ -15,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from taskservice.kit.logging import event
-from taskservice.kit.settings import SettingsError
+from taskservice.kit.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -74,3 +75,20 @@ class BestEffortRedis:
     async def close(self) -> None:
         closing: Any = self._client.aclose()
         await closing
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[BestEffortRedis | None]:
+    """The configured Redis, closed at the end; None without one. Raises SettingsError for a malformed address."""
+    if settings.redis_url is None:
+        yield None
+        return
+    redis = BestEffortRedis(
+        settings.redis_url.get_secret_value(),
+        timeout_seconds=settings.redis_timeout_seconds,
+        retry_seconds=settings.redis_retry_seconds,
+    )
+    try:
+        yield redis
+    finally:
+        await redis.close()

@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     mongo_timeout_seconds: Seconds = 8.0
     mongo_pool: Annotated[int, Field(ge=1, le=1000)] = 50
 
+    # One Redis for all services, or none for any: without it nothing is cached or limited, and MongoDB is asked
+    # at each request whether the caller's session has ended.
+    redis_url: SecretStr | None = None
+    redis_timeout_seconds: Seconds = 0.25
+    redis_retry_seconds: Seconds = 1.0
+
     jwt_issuer: str = Field(default="taskservice-auth", min_length=1, max_length=200)
     jwt_audience: str = Field(default="taskservice", min_length=1, max_length=200)
 
@@ -62,6 +68,19 @@ class AuthSettings(Settings):
     jwt_private_key: SecretStr | None = None
     jwt_lifetime_seconds: Annotated[int, Field(ge=30, le=3600)] = 600
 
+    # Public or private keys in PEM that are published besides the signing key: the next one, and the one before.
+    jwt_published_keys_file: Path | None = None
+    jwt_published_keys: SecretStr | None = None
+
+    session_lifetime_seconds: Annotated[int, Field(ge=60, le=400 * 86400)] = 30 * 86400
+    session_idle_seconds: Annotated[int, Field(ge=60, le=400 * 86400)] = 7 * 86400
+    sessions_per_user: Annotated[int, Field(ge=1, le=1000)] = 50
+
+    # Failed logins of one address: so many are free, then each one doubles the wait, from base to cap.
+    lockout_free_failures: Annotated[int, Field(ge=1, le=100)] = 5
+    lockout_base_seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
+    lockout_cap_seconds: Annotated[float, Field(gt=0, le=86400)] = 900.0
+
     argon2_memory_kib: Annotated[int, Field(ge=8, le=1024 * 1024)] = 19456
     argon2_time_cost: Annotated[int, Field(ge=1, le=20)] = 2
     argon2_parallelism: Annotated[int, Field(ge=1, le=16)] = 1
@@ -78,30 +97,34 @@ class AuthSettings(Settings):
 
     def signing_key_pem(self) -> bytes:
         """The signing key as PEM. Raises SettingsError when the file cannot be read."""
-        if self.jwt_private_key_file is None:
-            key = self.jwt_private_key
-            return key.get_secret_value().encode() if key else b""
-        try:
-            return self.jwt_private_key_file.read_bytes()
-        except OSError as error:
-            raise SettingsError(
-                f"TASKSERVICE_JWT_PRIVATE_KEY_FILE cannot be read ({error.strerror}): mount the Secret"
-                " that holds the signing key, or correct the path."
-            ) from None
+        return _secret(self.jwt_private_key_file, self.jwt_private_key, "TASKSERVICE_JWT_PRIVATE_KEY_FILE")
+
+    def published_keys_pem(self) -> bytes:
+        """Further keys to publish, as PEM. Raises SettingsError when the file cannot be read."""
+        return _secret(self.jwt_published_keys_file, self.jwt_published_keys, "TASKSERVICE_JWT_PUBLISHED_KEYS_FILE")
 
 
 class TasksSettings(Settings):
-    """What only tasks reads. Without a Redis address, lists are never cached."""
+    """What only tasks reads."""
 
     jwks_url: str = Field(pattern=r"^https?://\S+$")
     jwks_timeout_seconds: Seconds = 2.0
     jwks_max_age_seconds: Seconds = 300.0
     jwks_cooldown_seconds: Seconds = 5.0
 
-    redis_url: SecretStr | None = None
-    redis_timeout_seconds: Seconds = 0.25
-    redis_retry_seconds: Seconds = 1.0
     cache_ttl_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
+
+
+def _secret(file: Path | None, value: SecretStr | None, name: str) -> bytes:
+    """What the file holds, or else the value. Raises SettingsError, which names the file's setting."""
+    if file is None:
+        return value.get_secret_value().encode() if value else b""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"{name} cannot be read ({error.strerror}): mount the Secret that holds the keys, or correct the path."
+        ) from None
 
 
 S = TypeVar("S", bound=Settings)

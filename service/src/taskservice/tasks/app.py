@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
-from taskservice.kit import mongo
+from taskservice.kit import denylist_mirror, mongo, redis
 from taskservice.kit.app import Runtime, create_shell
+from taskservice.kit.bearer import Authenticator
+from taskservice.kit.denylist import Denylist
 from taskservice.kit.jwks import CachedKeys, HttpKeySet
 from taskservice.kit.jwt import KeySource, Verifier
 from taskservice.kit.redis import BestEffortRedis
@@ -27,6 +29,7 @@ class Adapters:
     tasks: TaskRepository
     cache: ListCache
     keys: KeySource
+    denylist: Denylist
 
 
 OpenAdapters = Callable[[TasksSettings, Runtime], AbstractAsyncContextManager[Adapters]]
@@ -38,7 +41,9 @@ async def open_adapters(settings: TasksSettings, runtime: Runtime) -> AsyncItera
     async with AsyncExitStack() as stack:
         database = mongo.connect(settings)
         stack.push_async_callback(database.close)
-        cache = _open_cache(settings, runtime, stack)
+        cached = await stack.enter_async_context(redis.opened(settings))
+        denylist = await stack.enter_async_context(denylist_mirror.opened(database, cached, settings))
+        cache = _open_cache(cached, settings, runtime, stack)
         fetch = HttpKeySet(settings.jwks_url, settings.jwks_timeout_seconds)
         stack.push_async_callback(fetch.close)
         keys = CachedKeys(
@@ -49,17 +54,14 @@ async def open_adapters(settings: TasksSettings, runtime: Runtime) -> AsyncItera
         stack.push_async_callback(keys.close)
         steps = {"mongo": lambda: database.ensure_indexes(INDEXES), "jwks": keys.warm}
         await stack.enter_async_context(warming(runtime.health, steps))
-        yield Adapters(MongoTasks(database.collection(TASKS)), cache, keys)
+        yield Adapters(MongoTasks(database.collection(TASKS)), cache, keys, denylist)
 
 
-def _open_cache(settings: TasksSettings, runtime: Runtime, stack: AsyncExitStack) -> ListCache:
-    if settings.redis_url is None:
+def _open_cache(
+    redis: BestEffortRedis | None, settings: TasksSettings, runtime: Runtime, stack: AsyncExitStack
+) -> ListCache:
+    if redis is None:
         return NullListCache()
-    redis = BestEffortRedis(
-        settings.redis_url.get_secret_value(),
-        timeout_seconds=settings.redis_timeout_seconds,
-        retry_seconds=settings.redis_retry_seconds,
-    )
     cache = RedisListCache(redis, runtime.metrics, settings.cache_ttl_seconds)
     stack.push_async_callback(cache.close)
     return cache
@@ -78,7 +80,8 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_adapters(settings, runtime) as adapters:
             app.state.tasks = TaskService(adapters.tasks, adapters.cache, now)
-            app.state.verifier = Verifier(adapters.keys, settings.jwt_issuer, settings.jwt_audience)
+            verifier = Verifier(adapters.keys, settings.jwt_issuer, settings.jwt_audience)
+            app.state.authenticator = Authenticator(verifier, adapters.denylist)
             yield
 
     app = create_shell("TaskService tasks", settings, runtime, lifespan)

@@ -123,7 +123,6 @@ class RedisListCache:
         if self._flushing:
             self._flushing.cancel()
             await asyncio.gather(self._flushing, return_exceptions=True)
-        await self._redis.close()
 
     async def _flush(self) -> None:
         """Replaces the epoch, which forgets every entry of every owner, as soon as Redis is back."""
