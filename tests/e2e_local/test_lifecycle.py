@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from taskservice_local import cgroups
 from taskservice_local.built import COMPONENTS, BuiltCluster
-from taskservice_local.mounts import below
+from taskservice_local.mounts import below, unmount_below
 from taskservice_local.processes import start_time
 from taskservice_local.program_images import PAUSE_IMAGE
 
@@ -111,6 +112,16 @@ def test_up_repairs_a_cluster_that_lost_every_process_and_its_network_as_by_a_re
 
     assert cluster.status().returncode == 0
     assert pods <= cluster.pod_uids()  # etcd remembered them
+
+
+def test_up_finds_no_stale_route_of_a_cluster_whose_processes_and_state_are_gone(cluster: Cluster) -> None:
+    kill(sorted(cgroups.members(cluster.label)))
+    unmount_below(cluster.paths.state)
+    shutil.rmtree(cluster.paths.state)
+
+    cluster.up()  # answers of DNS and metrics, through the Services, are part of it
+
+    assert cluster.status().returncode == 0
 
 
 def test_down_leaves_no_process_mount_namespace_interface_rule_cgroup_or_file(cluster: Cluster) -> None:

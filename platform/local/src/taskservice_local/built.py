@@ -148,8 +148,9 @@ class BuiltCluster:
 
     def _prepare(self) -> None:
         plan = self.plan
-        if not network.exists(plan):
-            # The first time, or after a reboot, or a cluster that lost its network: nothing of it can go on running.
+        if not (network.exists(plan) and self.supervisor.records.load() and cgroups.members(self.label)):
+            # The first time, or a cluster that lost its network, its records or every process (a reboot, a kill):
+            # nothing of it can go on running, and routes to pods that were would catch the traffic of new ones.
             self._stop_everything()
             network.create(plan)
         cgroups.create(self.label)
