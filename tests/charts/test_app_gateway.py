@@ -183,3 +183,16 @@ def test_traces_go_to_a_name_and_not_to_a_reference_that_could_make_the_gateway_
 def test_values_that_make_no_sense_are_refused(helm, refusal: type[Exception], wrong: Manifest) -> None:
     with pytest.raises(refusal, match="gateway"):
         helm.render("taskservice-app", {**ON, **wrong})
+
+
+def test_auth_believes_the_gateways_proxies_and_nobody_without_a_gateway(helm) -> None:
+    def settings(values: dict[str, Any]) -> dict[str, str]:
+        auth = one(helm.render("taskservice-app", values), "TaskService", "auth")
+        return auth["spec"]["config"][0]["data"]
+
+    assert "TASKSERVICE_TRUSTED_PROXIES" not in settings({})
+    assert "10.0.0.0/8," in settings(ON)["TASKSERVICE_TRUSTED_PROXIES"]
+    chosen = settings(ON | {"gateway.proxyNetworks": ["192.0.2.0/24", "2001:db8::/32"]})
+    assert chosen["TASKSERVICE_TRUSTED_PROXIES"] == "192.0.2.0/24,2001:db8::/32"
+    values = {"mongo_url": "mongodb://unused", "trusted_proxies": chosen["TASKSERVICE_TRUSTED_PROXIES"]}
+    assert len(Settings(**values).trusted_proxies) == 2

@@ -25,6 +25,7 @@ from taskservice.kit.app import Runtime
 from taskservice.kit.denylist import MemoryDenylist
 from taskservice.kit.ids import new_id
 from taskservice.kit.jwt import Issuer, SigningKey, StaticKeys
+from taskservice.kit.limits import Counter, NoCounter
 from taskservice.kit.settings import AuthSettings, TasksSettings
 from taskservice.tasks import app as tasks_app
 from taskservice.tasks.cache import ListCache, NullListCache
@@ -116,13 +117,13 @@ async def _running(app: FastAPI, runtime: Runtime, clock: Clock) -> AsyncIterato
 
 @pytest.fixture
 def run_auth(auth_settings: Callable[..., AuthSettings]) -> Callable[..., Any]:
-    """`async with run_auth(setting=…) as service`."""
+    """`async with run_auth(setting=…) as service`; nothing is limited without a counter."""
 
     @asynccontextmanager
-    async def run(**changes: Any) -> AsyncIterator[Service]:
+    async def run(counter: Callable[[], Counter] = NoCounter, **changes: Any) -> AsyncIterator[Service]:
         @asynccontextmanager
         async def open_adapters(*_: object) -> AsyncIterator[auth_app.Adapters]:
-            yield auth_app.Adapters(MemoryUsers(), MemorySessions(), MemoryFailures(), MemoryDenylist())
+            yield auth_app.Adapters(MemoryUsers(), MemorySessions(), MemoryFailures(), MemoryDenylist(), counter())
 
         settings, clock = auth_settings(**changes), Clock()
         runtime = Runtime.of("auth", settings)

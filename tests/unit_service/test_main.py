@@ -47,6 +47,11 @@ def test_a_missing_key_names_both_ways_to_give_it(
         ("TASKSERVICE_PORT", "70000"),
         ("TASKSERVICE_MONGO_DRIVER", "hunter2"),
         ("TASKSERVICE_LOG_LEVEL", "LOUD"),
+        ("TASKSERVICE_TRUSTED_PROXIES", "10.0.0.0/8,hunter2"),
+        ("TASKSERVICE_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("TASKSERVICE_LIMIT_LOGIN_PER_ACCOUNT", "hunter2"),
+        ("TASKSERVICE_JWT_PUBLISHED_KEYS", "hunter2"),
+        ("TASKSERVICE_JWT_PUBLISHED_KEYS_FILE", "/nowhere/hunter2"),
     ],
 )
 def test_an_invalid_setting_is_named_but_not_shown(

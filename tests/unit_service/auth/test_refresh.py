@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from taskservice.auth import refresh
 from taskservice.auth.errors import BadRefreshToken
 from taskservice.auth.refresh import (
-    GRACE,
     TOKEN_CHARACTERS,
     RefreshToken,
     Refused,
@@ -16,11 +16,15 @@ from taskservice.auth.refresh import (
     Rotate,
     Rotation,
     Session,
-    judge,
 )
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+GRACE = timedelta(seconds=10)
 MOMENT = timedelta(milliseconds=1)
+
+
+def judge(session: Session | None, token: RefreshToken, now: datetime) -> refresh.Verdict:
+    return refresh.judge(session, token, now, GRACE)
 
 
 def begun(token: RefreshToken) -> Session:

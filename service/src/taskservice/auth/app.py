@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from fastapi import FastAPI
 
 from taskservice.auth.endpoints import router
+from taskservice.auth.gate import Gate
 from taskservice.auth.keys import KeyRing
 from taskservice.auth.lockout import FAILURES, FailureRepository, Lockout, MongoFailures
 from taskservice.auth.passwords import Argon2Passwords
@@ -20,6 +21,7 @@ from taskservice.kit.app import Runtime, create_shell
 from taskservice.kit.bearer import Authenticator
 from taskservice.kit.denylist import Denylist
 from taskservice.kit.jwt import Issuer, StaticKeys, Verifier
+from taskservice.kit.limits import Counter, NoCounter, RedisCounter
 from taskservice.kit.settings import AuthSettings
 from taskservice.kit.warmup import warming
 
@@ -32,6 +34,7 @@ class Adapters:
     sessions: SessionRepository
     failures: FailureRepository
     denylist: Denylist
+    counter: Counter
 
 
 OpenAdapters = Callable[[AuthSettings, Runtime], AbstractAsyncContextManager[Adapters]]
@@ -52,6 +55,7 @@ async def open_adapters(settings: AuthSettings, runtime: Runtime) -> AsyncIterat
             MongoSessions(database.collection(SESSIONS)),
             MongoFailures(database.collection(FAILURES)),
             denylist,
+            RedisCounter(cache) if cache else NoCounter(),
         )
 
 
@@ -81,6 +85,7 @@ def create_app(
             )
             app.state.auth = AuthService(adapters.users, passwords, tokens, lockout, now)
             app.state.keys = keys
+            app.state.gate = Gate.of(settings, adapters.counter)
             app.state.authenticator = Authenticator(verifier, adapters.denylist)
             yield
 

@@ -20,7 +20,6 @@ from taskservice.auth.errors import BadRefreshToken
 
 PART_BYTES = 32
 TOKEN_CHARACTERS = 86
-GRACE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -112,14 +111,17 @@ class Refused:
     """There is no session, or it is over."""
 
 
-def judge(session: Session | None, token: RefreshToken, now: datetime) -> Rotate | Repeat | Reused | Refused:
+Verdict = Rotate | Repeat | Reused | Refused
+
+
+def judge(session: Session | None, token: RefreshToken, now: datetime, grace: timedelta) -> Verdict:
     """What a presented token deserves."""
     if session is None or session.over(now):
         return Refused()
     if hmac.compare_digest(token.hash, session.current):
         return Rotate()
     for index, rotation in enumerate(session.rotations):
-        if hmac.compare_digest(token.hash, rotation.used) and now - rotation.at <= GRACE:
+        if hmac.compare_digest(token.hash, rotation.used) and now - rotation.at <= grace:
             for later in session.rotations[index:]:
                 token = token.next(later.nonce)
             return Repeat(token)

@@ -39,6 +39,7 @@ class Tokens:
         self._issuer = issuer
         self._lifetime = timedelta(seconds=settings.session_lifetime_seconds)
         self._idle = timedelta(seconds=settings.session_idle_seconds)
+        self._grace = timedelta(seconds=settings.refresh_grace_seconds)
         self._most = settings.sessions_per_user
         self._now = now
 
@@ -67,7 +68,7 @@ class Tokens:
         token = RefreshToken.parse(text)
         for _ in range(ATTEMPTS):
             session = await self._sessions.get(token.session_id)
-            verdict = judge(session, token, self._moment())
+            verdict = judge(session, token, self._moment(), self._grace)
             if session is None or isinstance(verdict, Refused):
                 raise BadRefreshToken
             if isinstance(verdict, Reused):

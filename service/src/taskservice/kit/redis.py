@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -54,6 +54,11 @@ class BestEffortRedis:
         self._clock = clock
         self._closed_until = 0.0
         self._away = False
+
+    @property
+    def connections(self) -> ConnectionPool:
+        """For a library that brings a client of its own; let it run within `call`."""
+        return self._client.connection_pool
 
     async def call(self, operation: Callable[[Redis], Awaitable[T]]) -> T:
         """Runs one operation. Raises Away."""

@@ -7,13 +7,37 @@ ends in `SettingsError`, whose text is one sentence for a person and never conta
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import limits
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "TASKSERVICE_"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+def _listed(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _rate(text: str) -> str:
+    try:
+        limits.parse(text)
+    except ValueError:
+        raise ValueError("write how often like 20/minute") from None
+    return text
+
+
+RateLimit = Annotated[str, Field(max_length=40), AfterValidator(_rate)]
 
 
 class SettingsError(Exception):
@@ -51,6 +75,9 @@ class Settings(BaseSettings):
     redis_timeout_seconds: Seconds = 0.25
     redis_retry_seconds: Seconds = 1.0
 
+    # Networks (CIDR, separated by commas) whose X-Forwarded-For is believed: the gateway's proxies.
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_listed)] = ()
+
     jwt_issuer: str = Field(default="taskservice-auth", min_length=1, max_length=200)
     jwt_audience: str = Field(default="taskservice", min_length=1, max_length=200)
 
@@ -74,12 +101,21 @@ class AuthSettings(Settings):
 
     session_lifetime_seconds: Annotated[int, Field(ge=60, le=400 * 86400)] = 30 * 86400
     session_idle_seconds: Annotated[int, Field(ge=60, le=400 * 86400)] = 7 * 86400
+    # How long a refresh token that was used may be used again, by another tab or after a lost answer.
+    refresh_grace_seconds: Annotated[float, Field(ge=0, le=60)] = 10.0
     sessions_per_user: Annotated[int, Field(ge=1, le=1000)] = 50
 
     # Failed logins of one address: so many are free, then each one doubles the wait, from base to cap.
     lockout_free_failures: Annotated[int, Field(ge=1, le=100)] = 5
     lockout_base_seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
     lockout_cap_seconds: Annotated[float, Field(gt=0, le=86400)] = 900.0
+
+    # How often, as in 20/minute: per client address, and per account.
+    limit_register_per_address: RateLimit = "60/minute"
+    limit_login_per_address: RateLimit = "120/minute"
+    limit_login_per_account: RateLimit = "20/minute"
+    limit_refresh_per_address: RateLimit = "600/minute"
+    limit_password_per_account: RateLimit = "10/minute"  # noqa: S105 - a rate
 
     argon2_memory_kib: Annotated[int, Field(ge=8, le=1024 * 1024)] = 19456
     argon2_time_cost: Annotated[int, Field(ge=1, le=20)] = 2
