@@ -27,7 +27,7 @@ FULL: Json = {
     "envFrom": [{"prefix": "SHARED_", "configMapRef": {"name": "shared", "optional": True}}],
     "port": 8000,
     "managementPort": 9000,
-    "ports": [{"name": "grpc", "port": 9091}, {"name": "admin-ui", "port": 9092}],
+    "ports": [{"name": "grpc", "port": 9091}, {"name": "admin-ui", "port": 9092}, {"name": "management", "port": 9000}],
     "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": 1, "memory": "256Mi"}},
     "imagePullSecrets": [{"name": "registry"}],
     "serviceAccountName": "tasks",
@@ -89,6 +89,14 @@ REFUSED: dict[str, tuple[Json, str]] = {
     "a further port that is the management port": (
         IMAGE | {"managementPort": 9000, "ports": [{"name": "grpc", "port": 9000}]},
         "an entry of ports has the number of port or managementPort",
+    ),
+    "a management entry that is not the management port": (
+        IMAGE | {"managementPort": 9000, "ports": [{"name": "management", "port": 9001}]},
+        "must have, the number of managementPort",
+    ),
+    "a management entry without a management port": (
+        IMAGE | {"ports": [{"name": "management", "port": 9001}]},
+        "must have, the number of managementPort",
     ),
     "two further ports of one number": (
         IMAGE | {"ports": [{"name": "a", "port": 1}, {"name": "b", "port": 1}]},

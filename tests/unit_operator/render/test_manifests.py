@@ -166,6 +166,13 @@ def test_further_ports_are_in_the_pod_and_in_the_services_but_the_management_por
     ]
 
 
+def test_a_management_port_named_among_the_ports_is_in_the_services_and_once_in_the_pod() -> None:
+    resource = WEB.having(managementPort=9090, ports=[{"name": "management", "port": 9090}])
+    assert [port["name"] for port in container(resource)["ports"]] == ["http", "management"]
+    made = build_service(OWNER, "web", "abc", ports_of(resource.record().template))
+    assert [(port["name"], port["port"]) for port in made["spec"]["ports"]] == [("http", 8000), ("management", 9090)]
+
+
 def test_a_record_can_be_read_back() -> None:
     resource = (
         WEB.autoscaled(2, 5)

@@ -58,8 +58,7 @@ def pod_fields() -> dict[str, Schema]:
         "port": _port("The port on which the service answers requests.", default=DEFAULT_PORT),
         "managementPort": _port(
             "The port of health and metrics endpoints, if it is not `port`. It is named `management` in the "
-            "pod, is not "
-            "part of the Service, and is where probes go that name no port.",
+            "pod, is part of the Services only if `ports` names it, and is where probes go that name no port.",
         ),
         "ports": _ports(),
         "resources": _resources(),
@@ -277,7 +276,8 @@ def _ports() -> Schema:
     return listing(
         "Further ports on which the service answers, such as one for gRPC. The live and the preview Service have "
         "them beside `port`, under the same numbers. A change is a new revision, and each Service has the ports "
-        "of the revision it selects.",
+        "of the revision it selects. An entry named `management`, with the number of `managementPort`, brings that "
+        "port into the Services too, for other services in the cluster.",
         record(
             "One further port, TCP.",
             {
@@ -288,9 +288,8 @@ def _ports() -> Schema:
                     pattern=PORT_NAME,
                     rules=[
                         rule(
-                            "self != 'http' && self != 'management'",
-                            "this name is taken: http is `port`, and management is `managementPort`; give the port "
-                            "another name",
+                            "self != 'http'",
+                            "this name is taken: http is `port`; give the port another name",
                         )
                     ],
                 ),

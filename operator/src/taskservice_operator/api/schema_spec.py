@@ -60,8 +60,9 @@ def spec() -> Schema:
             ),
             rule(
                 "!has(self.ports) || self.ports.all(p, p.port != self.port && "
-                "(!has(self.managementPort) || p.port != self.managementPort))",
-                "an entry of ports has the number of port or managementPort: give it another, or leave the entry out",
+                "(p.name == 'management') == (has(self.managementPort) && p.port == self.managementPort))",
+                "an entry of ports has the number of port or managementPort: give it another; only the entry named "
+                "management has, and must have, the number of managementPort",
                 field=".ports",
             ),
             rule(

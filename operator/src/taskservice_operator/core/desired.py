@@ -60,7 +60,10 @@ def desired_objects(v: View, snapshot: Snapshot) -> dict[ObjectKey, Manifest]:
 
 
 def _ports_of(v: View, record: Record | None, revision: str) -> Ports:
-    """A revision's ports; from its Deployment when its record was lost, as traffic must be able to return to it."""
+    """A revision's ports; from its Deployment when its record was lost, as traffic must be able to return to it.
+
+    Whether the management port was among them cannot be told from a Deployment, and it is then left out.
+    """
     return ports_of(record.template) if record else v.facts.of(revision).ports
 
 

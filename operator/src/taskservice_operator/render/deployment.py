@@ -105,7 +105,8 @@ def _container(owner: Owner, record: Record) -> dict[str, Any]:
     if management:
         ports.append({"name": "management", "containerPort": management, "protocol": "TCP"})
     for further in template.get("ports") or ():
-        ports.append({"name": further["name"], "containerPort": further["port"], "protocol": "TCP"})
+        if further["name"] != "management":
+            ports.append({"name": further["name"], "containerPort": further["port"], "protocol": "TCP"})
     container: dict[str, Any] = {
         "name": CONTAINER,
         "image": template["image"],

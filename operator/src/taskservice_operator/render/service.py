@@ -14,7 +14,7 @@ Ports = tuple[tuple[str, int], ...]
 
 
 def ports_of(template: Mapping[str, Any]) -> Ports:
-    """What a revision with this template answers on; its management port is nobody else's business."""
+    """What a revision with this template answers on for others: its management port only if it is named among them."""
     further = ((entry["name"], entry["port"]) for entry in template.get("ports") or ())
     return (("http", template.get("port", DEFAULT_PORT)), *further)
 
