@@ -35,6 +35,7 @@ gen:  ## write all generated files anew
 	@$(IN) python -m taskservice_operator.api.crd --write
 	@$(IN) python ci/checks/diagram.py --write
 	@$(IN) python ci/checks/openapi_drift.py --write
+	@$(IN) python ci/checks/proto_drift.py --write
 
 lock:  ## resolve requirements/*.in to locked files with hashes
 	@$(IN) ci/scripts/lock.sh

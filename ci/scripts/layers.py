@@ -64,6 +64,7 @@ LAYERS = (
             (PY, "ci/checks/crd_drift.py"),
             (PY, "ci/checks/diagram.py"),
             (PY, "ci/checks/openapi_drift.py"),
+            (PY, "ci/checks/proto_drift.py"),
             (PY, "ci/checks/links.py"),
         ),
     ),

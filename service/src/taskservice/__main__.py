@@ -26,11 +26,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run_auth() -> int:
     from taskservice.auth.app import create_app
+    from taskservice.auth.directory import internal_routes
 
     settings = load(AuthSettings)
     runtime = _begin("auth", settings)
     app = create_app(settings, runtime)
-    return server.run(app, create_management_app(runtime.health, runtime.metrics), runtime.health, settings)
+    management = create_management_app(runtime.health, runtime.metrics, internal_routes(app, settings, runtime))
+    return server.run(app, management, runtime.health, settings)
 
 
 def run_tasks() -> int:

@@ -71,3 +71,10 @@ class Process:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait(10)
+
+    def freeze(self) -> None:
+        """Stops it without closing anything: connections hang, as behind a broken network."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)

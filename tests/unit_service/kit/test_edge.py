@@ -1,6 +1,8 @@
 """What holds for every request, on a small app of the same shell as the services."""
 
+import io
 import json
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -11,6 +13,7 @@ from fastapi import Body, FastAPI
 
 from taskservice.kit.app import Runtime, create_shell
 from taskservice.kit.errors import Unavailable
+from taskservice.kit.logging import JsonFormatter
 from taskservice.kit.settings import AuthSettings
 
 pytestmark = pytest.mark.anyio
@@ -157,13 +160,22 @@ async def test_a_leaving_process_closes_connections(shell: Shell) -> None:
     assert (await client.get("/items/1")).headers["connection"] == "close"
 
 
-async def test_the_access_line_has_no_query_and_no_header(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_access_line_has_no_query_and_no_header_but_the_trace(shell: Shell) -> None:
     client, _ = shell
-    caplog.set_level("INFO")
-    trace = "0af7651916cd43dd8448eb211c80319c"
-    headers = {"Authorization": "Bearer hunter2", "traceparent": f"00-{trace}-b7ad6b7169203331-01"}
-    await client.get("/items/1?token=hunter2", headers=headers)
-    (record,) = [record for record in caplog.records if record.getMessage() == "http_request"]
-    fields = record.__dict__["fields"]
-    assert "hunter2" not in str(fields)
-    assert (fields["route"], fields["status"], fields["trace_id"]) == ("/items/{item}", 200, trace)
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(JsonFormatter())
+    edge = logging.getLogger("taskservice.kit.edge")
+    edge.addHandler(handler)
+    edge.setLevel("INFO")
+    try:
+        trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+        headers = {"Authorization": "Bearer hunter2", "traceparent": f"00-{trace}-{span}-01"}
+        await client.get("/items/1?token=hunter2", headers=headers)
+    finally:
+        edge.removeHandler(handler)
+        edge.setLevel("NOTSET")
+    assert "hunter2" not in written.getvalue()
+    line = json.loads(written.getvalue())
+    assert (line["event"], line["route"], line["status"]) == ("http_request", "/items/{item}", 200)
+    assert (line["trace_id"], line["span_id"]) == (trace, span)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI
 
+from taskservice.auth import directory
 from taskservice.auth.endpoints import router
 from taskservice.auth.gate import Gate
 from taskservice.auth.keys import KeyRing
@@ -87,7 +88,8 @@ def create_app(
             app.state.keys = keys
             app.state.gate = Gate.of(settings, adapters.counter)
             app.state.authenticator = Authenticator(verifier, adapters.denylist)
-            yield
+            async with directory.serving(app, adapters.users, settings, runtime):
+                yield
 
     app = create_shell("TaskService auth", settings, runtime, lifespan)
     app.include_router(router)

@@ -29,7 +29,7 @@ def create_shell(
     title: str,
     settings: Settings,
     runtime: Runtime,
-    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
 ) -> FastAPI:
     """An app without routes: edge, problem documents, documentation only where settings ask for it."""
     app = FastAPI(

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from taskservice.kit import problems
+from taskservice.kit import problems, trace_context
 from taskservice.kit.errors import PayloadTooLarge, Problem
 from taskservice.kit.health import Health
 from taskservice.kit.logging import event
@@ -22,7 +22,6 @@ from taskservice.kit.metrics import UNMATCHED, Metrics
 log = logging.getLogger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -64,7 +63,7 @@ class Edge:
                 self._decorate(MutableHeaders(scope=message), request_id)
             await send(message)
 
-        with self._metrics.active.track_inprogress():
+        with self._metrics.active.track_inprogress(), trace_context.following(sent.get(trace_context.HEADER)):
             try:
                 self._refuse_declared(sent)
                 await self._app(scope, self._bounded(receive), send_decorated)
@@ -112,7 +111,6 @@ class Edge:
         route = getattr(scope.get("route"), "path", UNMATCHED)
         self._metrics.observe_request(method, route, status, seconds)
         if self._access_log:
-            trace = TRACEPARENT.fullmatch(sent.get("traceparent", ""))
             event(
                 log,
                 "http_request",
@@ -121,5 +119,4 @@ class Edge:
                 status=status,
                 duration_ms=round(seconds * 1000, 2),
                 request_id=request_id,
-                trace_id=trace[1] if trace else None,
             )

@@ -5,12 +5,14 @@ once and the process is not draining. A dependency that fails later is the same 
 all of them out would only turn a clear answer (503) into a refused connection: readiness stays.
 """
 
+from collections.abc import Callable, Sequence
+
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from taskservice.kit.metrics import Metrics
 
@@ -20,7 +22,8 @@ class Health:
 
     def __init__(self) -> None:
         self._waiting: dict[str, str] = {"start": "the app has not started yet"}
-        self.draining = False
+        self._draining = False
+        self._watchers: list[Callable[[], None]] = []
 
     def expect(self, step: str) -> None:
         """Adds a step; once any is known, the app itself has started."""
@@ -29,11 +32,33 @@ class Health:
 
     def passed(self, step: str) -> None:
         self._waiting.pop(step, None)
+        self._changed()
 
     def failed(self, step: str, reason: str) -> None:
         """Notes why a step has not passed yet; a step that has passed stays passed."""
         if step in self._waiting:
             self._waiting[step] = reason
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Calls `changed` after each change of `ready` or `draining`, in the thread of whoever changed it."""
+        self._watchers.append(changed)
+
+    def unwatch(self, changed: Callable[[], None]) -> None:
+        self._watchers.remove(changed)
+
+    def _changed(self) -> None:
+        for changed in list(self._watchers):
+            changed()
+
+    @property
+    def draining(self) -> bool:
+        """Whether the process has begun to leave."""
+        return self._draining
+
+    @draining.setter
+    def draining(self, value: bool) -> None:
+        self._draining = value
+        self._changed()
 
     @property
     def waiting(self) -> dict[str, str]:
@@ -45,8 +70,8 @@ class Health:
         return not self._waiting and not self.draining
 
 
-def create_management_app(health: Health, metrics: Metrics) -> Starlette:
-    """The app of the management port."""
+def create_management_app(health: Health, metrics: Metrics, internal: Sequence[BaseRoute] = ()) -> Starlette:
+    """The app of the management port; `internal` is what only other services of ours may ask."""
 
     async def livez(_: Request) -> Response:
         return PlainTextResponse("ok")
@@ -58,4 +83,4 @@ def create_management_app(health: Health, metrics: Metrics) -> Starlette:
     async def scrape(_: Request) -> Response:
         return Response(generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", scrape)])
+    return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", scrape), *internal])

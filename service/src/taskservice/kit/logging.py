@@ -10,6 +10,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from taskservice.kit import trace_context
+
 SECRET_WORDS = ("password", "token", "secret", "authorization", "cookie", "private_key", "credential")
 
 
@@ -34,6 +36,8 @@ class JsonFormatter(logging.Formatter):
             "event": record.getMessage(),
             **self._identity,
         }
+        if context := trace_context.current():
+            line |= {"trace_id": context.trace_id, "span_id": context.span_id}
         for key, value in getattr(record, "fields", {}).items():
             line[key] = "[redacted]" if any(word in key.lower() for word in SECRET_WORDS) else value
         if record.exc_info and record.exc_info[0] is not None:

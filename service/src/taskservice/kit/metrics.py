@@ -46,6 +46,32 @@ class Metrics:
             ("cache", "result"),
             registry=self.registry,
         )
+        self._served = Histogram(
+            "rpc_server_call_duration_seconds",
+            "Duration of gRPC calls answered",
+            ("rpc_method", "rpc_response_status_code", "revision"),
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._made = Histogram(
+            "taskservice_client_call_duration_seconds",
+            "Duration of one attempt to ask another service; the code is that of gRPC or HTTP, or what went wrong",
+            ("target", "code", "revision"),
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._retries = Counter(
+            "taskservice_client_retries",
+            "Attempts to ask another service again, within the retry budget",
+            ("target",),
+            registry=self.registry,
+        )
+        self._breakers = Gauge(
+            "taskservice_circuit_breaker_state",
+            "0 closed, 1 half open, 2 open: calls are refused at once",
+            ("target",),
+            registry=self.registry,
+        )
         info = Gauge(
             "taskservice_build_info",
             "Constant 1; its labels name the build",
@@ -66,3 +92,19 @@ class Metrics:
     def count_cache(self, cache: str, result: str) -> None:
         """Counts one look-up: `hit`, `miss` or `bypass`."""
         self._cache.labels(cache, result).inc()
+
+    def observe_call_served(self, method: str, code: str, seconds: float) -> None:
+        """Counts one gRPC call that was answered, with the name of its status code."""
+        self._served.labels(method, code, self.revision).observe(seconds)
+
+    def observe_call_made(self, target: str, code: str, seconds: float) -> None:
+        """Counts one attempt to ask another service."""
+        self._made.labels(target, code, self.revision).observe(seconds)
+
+    def count_retry(self, target: str) -> None:
+        """Counts one attempt that repeats another."""
+        self._retries.labels(target).inc()
+
+    def breaker_state(self, target: str, state: int) -> None:
+        """Shows a breaker as closed (0), half open (1) or open (2)."""
+        self._breakers.labels(target).set(state)

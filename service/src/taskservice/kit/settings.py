@@ -74,6 +74,8 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = None
     redis_timeout_seconds: Seconds = 0.25
     redis_retry_seconds: Seconds = 1.0
+    # Between services; without it auth serves no user directory and tasks asks none.
+    directory_token: Annotated[SecretStr, Field(min_length=32, max_length=512)] | None = None
 
     # Networks (CIDR, separated by commas) whose X-Forwarded-For is believed: the gateway's proxies.
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_listed)] = ()
@@ -123,6 +125,18 @@ class AuthSettings(Settings):
     password_workers: Annotated[int, Field(ge=1, le=64)] = 2
     password_queue: Annotated[int, Field(ge=1, le=10_000)] = 128
 
+    # Accepted too while the token is being replaced, so that services need not change at the same moment.
+    directory_token_previous: Annotated[SecretStr, Field(min_length=32, max_length=512)] | None = None
+    grpc_port: Port = 9091
+    grpc_connection_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
+    grpc_reflection: bool = False
+
+    @model_validator(mode="after")
+    def _grpc_port_differs(self) -> Self:
+        if self.grpc_port in (self.port, self.management_port):
+            raise ValueError("TASKSERVICE_GRPC_PORT must differ from TASKSERVICE_PORT and TASKSERVICE_MANAGEMENT_PORT")
+        return self
+
     @model_validator(mode="after")
     def _key_given(self) -> Self:
         if self.jwt_private_key_file is None and self.jwt_private_key is None:
@@ -149,6 +163,23 @@ class TasksSettings(Settings):
     jwks_cooldown_seconds: Seconds = 5.0
 
     cache_ttl_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
+
+    directory_grpc: str | None = Field(default=None, pattern=r"^\S+$", max_length=1000)
+    directory_http_url: str | None = Field(default=None, pattern=r"^https?://\S+$", max_length=1000)
+    directory_timeout_seconds: Annotated[float, Field(ge=0.05, le=30)] = 1.5
+    directory_attempt_seconds: Annotated[float, Field(ge=0.02, le=30)] = 0.5
+    directory_breaker_failures: Annotated[int, Field(ge=1, le=100)] = 5
+    directory_breaker_seconds: Annotated[float, Field(ge=0.1, le=300)] = 5.0
+    directory_cache_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+
+    @model_validator(mode="after")
+    def _directory_has_token(self) -> Self:
+        if (self.directory_grpc or self.directory_http_url) and self.directory_token is None:
+            raise ValueError(
+                "set TASKSERVICE_DIRECTORY_TOKEN, as auth has it, or leave TASKSERVICE_DIRECTORY_GRPC and"
+                " TASKSERVICE_DIRECTORY_HTTP_URL out"
+            )
+        return self
 
 
 def _secret(file: Path | None, value: SecretStr | None, name: str) -> bytes:

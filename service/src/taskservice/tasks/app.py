@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
@@ -17,6 +17,8 @@ from taskservice.kit.redis import BestEffortRedis
 from taskservice.kit.settings import TasksSettings
 from taskservice.kit.warmup import warming
 from taskservice.tasks.cache import ListCache, NullListCache, RedisListCache
+from taskservice.tasks.directory import Directory, MemoryDirectory
+from taskservice.tasks.directory_client import open_directory
 from taskservice.tasks.endpoints import router
 from taskservice.tasks.repository import INDEXES, TASKS, MongoTasks, TaskRepository
 from taskservice.tasks.service import TaskService
@@ -30,6 +32,7 @@ class Adapters:
     cache: ListCache
     keys: KeySource
     denylist: Denylist
+    directory: Directory = field(default_factory=MemoryDirectory)
 
 
 OpenAdapters = Callable[[TasksSettings, Runtime], AbstractAsyncContextManager[Adapters]]
@@ -54,7 +57,8 @@ async def open_adapters(settings: TasksSettings, runtime: Runtime) -> AsyncItera
         stack.push_async_callback(keys.close)
         steps = {"mongo": lambda: database.ensure_indexes(INDEXES), "jwks": keys.warm}
         await stack.enter_async_context(warming(runtime.health, steps))
-        yield Adapters(MongoTasks(database.collection(TASKS)), cache, keys, denylist)
+        directory = open_directory(settings, runtime, stack)
+        yield Adapters(MongoTasks(database.collection(TASKS)), cache, keys, denylist, directory)
 
 
 def _open_cache(

@@ -1,17 +1,11 @@
 """Who a user id is: the port through which tasks asks auth, and an answer from memory for tests."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Protocol
 
+from taskservice.directory.cards import UserCard
 
-@dataclass(frozen=True)
-class UserCard:
-    """What other users may see of an account."""
-
-    id: str
-    display_name: str | None
-    email: str
+__all__ = ["Directory", "MemoryDirectory", "UserCard"]
 
 
 class Directory(Protocol):
