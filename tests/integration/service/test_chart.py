@@ -15,7 +15,14 @@ from pymongo.errors import OperationFailure
 from testkit.mongod import PartUnavailable, ReplicaSet, cache_root
 
 CHART = Path(__file__).parents[3] / "charts" / "taskservice-app"
-SECRET_KINDS = {"taskservice-jwt", "mongo-admin", "taskservice-mongo", "redis-admin", "taskservice-redis"}
+SECRETS = {
+    "taskservice-jwt",
+    "taskservice-directory",
+    "mongo-admin",
+    "taskservice-mongo",
+    "redis-admin",
+    "taskservice-redis",
+}
 
 Documents = list[dict[str, Any]]
 Render = Callable[..., Documents]
@@ -88,12 +95,24 @@ def test_both_services_run_the_image_with_their_own_settings(render: Render) -> 
     assert settings[1]["TASKSERVICE_VERSION"] == "v3"
     assert "A" not in settings[1]
     secrets = [{entry["name"] for entry in spec["secrets"]} for spec in (auth, tasks)]
-    assert secrets == [{"mongo", "redis", "jwt"}, {"mongo", "redis"}]  # only auth holds the signing key
+    assert secrets == [
+        {"mongo", "redis", "directory", "jwt"},
+        {"mongo", "redis", "directory"},
+    ]  # only auth holds the signing key
+
+
+def test_tasks_asks_auth_for_users_where_auth_answers(render: Render) -> None:
+    auth, tasks = (named(render(), "TaskService", name)["spec"] for name in ("auth", "tasks"))
+    settings = tasks["config"][0]["data"]
+    ports = {entry["name"]: entry["port"] for entry in auth["ports"]}
+    assert settings["TASKSERVICE_DIRECTORY_GRPC"] == f"auth:{ports['grpc']}"
+    assert settings["TASKSERVICE_DIRECTORY_HTTP_URL"] == f"http://auth:{ports['management']}"
+    assert ports["management"] == auth["managementPort"]
 
 
 def test_secrets_are_fresh_for_each_installation(render: Render) -> None:
     first, second = ([d for d in render() if d["kind"] == "Secret"] for _ in range(2))
-    assert {d["metadata"]["name"] for d in first} == SECRET_KINDS
+    assert {d["metadata"]["name"] for d in first} == SECRETS
     for one, two in zip(first, second, strict=True):
         assert all(one["data"][key] != two["data"][key] for key in one["data"])
 
@@ -102,7 +121,11 @@ def test_external_database_and_cache(render: Render) -> None:
     documents = render("--values", str(CHART / "ci" / "external-values.yaml"))
     assert {d["kind"] for d in documents} == {"Secret", "TaskService"}
     spec = named(documents, "TaskService", "tasks")["spec"]
-    assert [entry["secretRef"]["name"] for entry in spec["secrets"]] == ["my-mongo", "my-redis"]
+    assert [entry["secretRef"]["name"] for entry in spec["secrets"]] == [
+        "my-mongo",
+        "my-redis",
+        "taskservice-directory",
+    ]
     assert "replicas" not in spec
 
 
