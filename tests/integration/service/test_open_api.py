@@ -30,6 +30,13 @@ CHECKS = [
     checks.unsupported_method,
     checks.ignored_auth,
 ]
+LIMITS = (
+    "REGISTER_PER_ADDRESS",
+    "LOGIN_PER_ADDRESS",
+    "LOGIN_PER_ACCOUNT",
+    "REFRESH_PER_ADDRESS",
+    "PASSWORD_PER_ACCOUNT",
+)
 ANN = {"email": "ann@example.com", "password": "correct-horse-battery"}
 
 auth = schemathesis.openapi.from_path(DOCUMENTS / "auth.json")
@@ -73,6 +80,8 @@ def live(replica_set: ReplicaSet, pem: str, tmp_path_factory: pytest.TempPathFac
         "TASKSERVICE_ARGON2_TIME_COST": "1",
         # Generated changes of the password fail, and the caller has to log in again all the same.
         "TASKSERVICE_LOCKOUT_FREE_FAILURES": "100",
+        # All of them come from one address, and the caller's logins from one account.
+        **{f"TASKSERVICE_LIMIT_{name}": "100000/minute" for name in LIMITS},
     }
     with RedisServer(folder) as redis:
         common["TASKSERVICE_REDIS_URL"] = redis.url
