@@ -75,12 +75,13 @@ def test_whatever_is_not_for_those_without_a_token_is_behind_the_verification(ga
         for name, spec in routes(gateway).items()
         if any("backendRefs" in rule for rule in spec["rules"])
     }
-    assert leading_to_services - guarded == {"HTTPRoute/keys", "HTTPRoute/sign-in"}
+    assert leading_to_services - guarded == {"HTTPRoute/keys", "HTTPRoute/sign-in", "HTTPRoute/refresh"}
 
 
 def test_every_route_to_a_service_has_a_budget(gateway: list[Manifest]) -> None:
     policies = [m for m in gateway if m["kind"] == "BackendTrafficPolicy" and "rateLimit" in m["spec"]]
-    assert set().union(*map(targets, policies)) == {f"HTTPRoute/{n}" for n in ("keys", "sign-in", "reads", "writes")}
+    names = ("keys", "sign-in", "refresh", "reads", "writes")
+    assert set().union(*map(targets, policies)) == {f"HTTPRoute/{name}" for name in names}
     for policy in policies:
         assert policy["spec"]["mergeType"] == "StrategicMerge"  # or the common timeouts would be lost
         assert all(rule["shared"] for rule in policy["spec"]["rateLimit"]["global"]["rules"])
@@ -176,6 +177,7 @@ def test_traces_go_to_a_name_and_not_to_a_reference_that_could_make_the_gateway_
         {"gateway.limits.readsPerUser": {"requests": 0, "unit": "Minute"}},
         {"gateway.limits.readsPerUser": {"requests": 1, "unit": "Fortnight"}},
         {"gateway.tracing.collector": {"name": "without-a-port"}},
+        {"gateway.proxyNetworks": ["10.0.0.1"]},
         {"gateway.other": 1},
     ],
     ids=str,

@@ -20,6 +20,7 @@ from testkit.live import Live
 
 NAMESPACE = "e2e-gateway"
 MANY = {"requests": 1_000_000, "unit": "Minute"}
+LIMITS = ("signInPerAddress", "refreshPerAddress", "keysPerAddress", "readsPerUser", "writesPerUser")
 VALUES: dict[str, Any] = {
     "gateway": {
         "enabled": True,
@@ -28,7 +29,14 @@ VALUES: dict[str, Any] = {
         "replicas": 1,
         # Nobody answers there: identifiers of traces are made and handed on all the same.
         "tracing": {"collector": {"name": "collector", "port": 4317}},
-        "limits": dict.fromkeys(("signInPerAddress", "keysPerAddress", "readsPerUser", "writesPerUser"), MANY),
+        "limits": dict.fromkeys(LIMITS, MANY),
+    },
+    # All clients of these tests have one address, and make accounts by the dozen.
+    "auth": {
+        "config": {
+            "TASKSERVICE_LIMIT_REGISTER_PER_ADDRESS": "100000/minute",
+            "TASKSERVICE_LIMIT_LOGIN_PER_ADDRESS": "100000/minute",
+        }
     },
     "rollout": {"scaleDownDelaySeconds": 8, "smokeRequests": 3},
 }

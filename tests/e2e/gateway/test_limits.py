@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from testkit.edge_client import Answer, Edge
+from taskservice_local.commands import wait_for
+from testkit.edge_client import PROXIES, Answer, Edge
 
 LIMIT = 6
 # A window may end in between, so twice the limit and one more surely goes beyond it.
@@ -29,6 +31,7 @@ def limited(answer: Answer) -> bool:
         return False
     assert answer.document["type"] == "urn:taskservice:problem:rate-limited"
     assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["retry-after"] == "60"
     return True
 
 
@@ -71,3 +74,33 @@ def test_a_users_budget_is_the_users_own_and_cannot_be_spent_on_another(edge: Ed
         assert edge.ask("GET", "/v1/tasks", token=modest).status == 200
         # What may be written is counted apart.
         assert edge.ask("POST", "/v1/tasks", body={"title": "still"}, token=greedy).status == 201
+
+
+def test_behind_one_proxy_of_ours_the_address_is_the_one_that_it_saw(edge: Edge, reinstalled) -> None:
+    with reinstalled(gateway={"trustedHops": 1}):
+        claimed = {"X-Forwarded-For": "198.51.100.66, 203.0.113.9"}
+
+        def seen() -> str:
+            answer = edge.ask("GET", "/.well-known/jwks.json", headers=claimed)
+            line = edge.logged(lambda entry: entry["request_id"] == answer.headers["x-request-id"])
+            return line["client_ip"]
+
+        # The proxies hear of the change a moment later; no address but these two is ever seen.
+        end = time.monotonic() + 90
+        while (address := seen()) != "203.0.113.9":
+            assert not address.startswith(("198.", "203."))
+            assert time.monotonic() < end
+
+
+def test_without_the_store_of_the_limits_requests_are_let_through(edge: Edge) -> None:
+    token, kubectl = edge.token(), edge.live.stage.kubectl
+    store = ("-n", PROXIES, "-l", "app.kubernetes.io/name=ratelimit-redis")
+    try:
+        kubectl("scale", "deployment", "ratelimit-redis", "-n", PROXIES, "--replicas=0")
+        wait_for("the store to be gone", lambda: (kubectl.get("pods", *store) or {"items": [1]})["items"] == [], 60)
+        for _ in range(10):
+            assert edge.ask("GET", "/v1/tasks", token=token).status == 200
+    finally:
+        kubectl("scale", "deployment", "ratelimit-redis", "-n", PROXIES, "--replicas=1")
+        kubectl("rollout", "status", "deployment", "ratelimit-redis", "-n", PROXIES, "--timeout=60s")
+        kubectl("rollout", "status", "deployment", "envoy-ratelimit", "-n", PROXIES, "--timeout=100s")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+import time
 
 import pytest
 
@@ -72,6 +73,26 @@ def test_a_body_up_to_the_limit_arrives_and_one_byte_more_does_not(edge: Edge, t
     assert answer.status == 413
     assert answer.document["type"] == "urn:taskservice:problem:payload-too-large"
     assert not answer.by_service
+
+
+def test_a_body_whose_length_is_not_declared_is_bounded_too(edge: Edge, token: str) -> None:
+    pieces = [b"x" * 8192] * 9
+    answer = edge.ask("POST", "/v1/tasks", body=pieces, token=token, headers={"Content-Type": "application/json"})
+    assert (answer.status, answer.by_service) == (413, False)
+
+
+def test_who_dawdles_over_the_headers_loses_the_connection(edge: Edge) -> None:
+    connection = edge.target().connection()
+    connection.timeout = 60
+    try:
+        connection.connect()
+        connection.sock.sendall(b"GET /v1/tasks HTTP/1.1\r\nHost: tasks.example.org\r\nX-Slow: ")
+        began = time.monotonic()
+        answer = connection.sock.recv(4096)
+        assert answer == b"" or b" 408 " in answer
+        assert time.monotonic() - began > 5  # not for another reason
+    finally:
+        connection.close()
 
 
 def test_headers_are_bounded(edge: Edge, token: str) -> None:

@@ -6,7 +6,7 @@ import base64
 import http.client
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,13 +59,16 @@ class Edge:
         method: str,
         path: str,
         *,
-        body: bytes | Mapping[str, Any] | None = None,
+        body: bytes | Sequence[bytes] | Mapping[str, Any] | None = None,
         token: str = "",
         headers: Mapping[str, str] | None = None,
         host: str = "",
         plain: bool = False,
     ) -> Answer:
-        """One request over a connection of its own: by TLS to port 443, or ``plain`` to port 80."""
+        """One request over a connection of its own: by TLS to port 443, or ``plain`` to port 80.
+
+        A ``body`` in pieces is sent without its length.
+        """
         target = Target(self.address, 80) if plain else self.target()
         sent = {"Host": host or self.host, **(headers or {})}
         if token:
