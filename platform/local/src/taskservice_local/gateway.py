@@ -142,7 +142,7 @@ def chart_values() -> dict[str, Any]:
                 "rateLimit": {
                     "backend": {"type": "Redis", "redis": {"url": redis}},
                     # The default of 20 ms is often missed on a busy small machine, and a miss lets a request pass.
-                    "timeout": "250ms",
+                    "timeout": "500ms",
                     "failClosed": False,
                 },
             }
