@@ -7,7 +7,7 @@ import argparse
 import asyncio
 import sys
 
-from taskservice.kit import logging, mongo, server
+from taskservice.kit import logging, mongo, server, tracing
 from taskservice.kit.app import Runtime
 from taskservice.kit.health import create_management_app
 from taskservice.kit.settings import AuthSettings, Settings, SettingsError, TasksSettings, load
@@ -67,6 +67,7 @@ def run_migrate() -> int:
 
 def _begin(service: str, settings: Settings) -> Runtime:
     logging.configure(settings.log_level, service=service, version=settings.version, revision=settings.revision)
+    tracing.configure(service, settings)
     return Runtime.of(service, settings)
 
 

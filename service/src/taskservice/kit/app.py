@@ -11,6 +11,7 @@ from taskservice.kit.edge import Edge
 from taskservice.kit.health import Health
 from taskservice.kit.metrics import Metrics
 from taskservice.kit.settings import Settings
+from taskservice.kit.tracing import fastapi_telemetry
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def create_shell(
         docs_url="/docs" if settings.docs else None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=fastapi_telemetry(settings),
     )
     problems.install(app)
     openapi.install(app)

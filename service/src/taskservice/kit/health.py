@@ -7,8 +7,7 @@ all of them out would only turn a clear answer (503) into a refused connection: 
 
 from collections.abc import Callable, Sequence
 
-from prometheus_client import generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -80,7 +79,8 @@ def create_management_app(health: Health, metrics: Metrics, internal: Sequence[B
         state = "draining" if health.draining else "ready" if health.ready else "warming"
         return JSONResponse({"state": state, "waiting": health.waiting}, 200 if health.ready else 503)
 
-    async def scrape(_: Request) -> Response:
-        return Response(generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def scrape(request: Request) -> Response:
+        encode, media_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(metrics.registry), headers={"Content-Type": media_type})
 
     return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", scrape), *internal])

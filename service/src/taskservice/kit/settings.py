@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = None
     redis_timeout_seconds: Seconds = 0.25
     redis_retry_seconds: Seconds = 1.0
+    # Spans go to <endpoint>/v1/traces; without it nothing is traced.
+    otlp_endpoint: str | None = Field(default=None, pattern=r"^https?://\S+$", max_length=1000)
+    trace_ratio: Annotated[float, Field(ge=0, le=1)] = 0.05
+
     # Between services; without it auth serves no user directory and tasks asks none.
     directory_token: Annotated[SecretStr, Field(min_length=32, max_length=512)] | None = None
 

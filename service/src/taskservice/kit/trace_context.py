@@ -58,6 +58,6 @@ def current() -> TraceContext | None:
 
 
 def outgoing() -> dict[str, str]:
-    """Headers or metadata to send along; empty when there is no trace."""
-    context = current()
+    """Headers or metadata to send along; empty when there is no trace, or when instrumented clients send them."""
+    context = current() if current_span is None else None
     return {HEADER: context.header} if context else {}
