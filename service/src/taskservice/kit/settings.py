@@ -186,6 +186,30 @@ class TasksSettings(Settings):
         return self
 
 
+class BusSettings(Settings):
+    """How the broker is reached. Partitions are laid down when the first worker starts: changing them later
+    means draining the queues first, because the order is kept within a partition."""
+
+    bus_url: SecretStr
+    bus_partitions: Annotated[int, Field(ge=1, le=256)] = 8
+    bus_replicas: Annotated[int, Field(ge=1, le=9)] = 1  # of Kafka's topics; RabbitMQ's quorum follows its nodes
+    bus_workers: Annotated[int, Field(ge=1, le=32)] = 4  # consumers of one process; RabbitMQ has one per partition
+    bus_timeout_seconds: Seconds = 5.0
+    bus_graceful_seconds: Seconds = 10.0
+
+
+class WorkerSettings(BusSettings):
+    """What only the worker reads."""
+
+    lease_seconds: Annotated[float, Field(ge=1, le=60)] = 10.0
+    relay_batch: Annotated[int, Field(ge=1, le=1000)] = 200
+    relay_poll_seconds: Seconds = 0.25
+    handle_attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    handle_pause_seconds: Seconds = 0.2  # before the second attempt; doubles with each
+    reminder_poll_seconds: Seconds = 5.0
+    reminder_batch: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
 def _secret(file: Path | None, value: SecretStr | None, name: str) -> bytes:
     """What the file holds, or else the value. Raises SettingsError, which names the file's setting."""
     if file is None:
