@@ -8,9 +8,10 @@ from collections import Counter
 
 import pytest
 
-from taskservice_demo.load import Load
-from taskservice_demo.stage import install_sample, wait_ready
+from taskservice_demo.load import PASSWORD, Load
+from taskservice_demo.stage import OPERATOR_NAMESPACE, install_sample, wait_ready
 from testkit.live import Live
+from testkit.secret_scan import leaks, values_of
 
 REQUESTS = 20_000
 
@@ -50,3 +51,22 @@ def test_releases_and_a_rollback_under_load_drop_no_request(sample: Live) -> Non
     assert len(load.samples) >= REQUESTS
     assert len(set(live_revisions)) == 3
     assert set(live_revisions) <= set(answered)
+    assert_no_secret_was_logged(sample, {f"token {each.email}": each.token for each in load.accounts})
+
+
+def assert_no_secret_was_logged(sample: Live, tokens: dict[str, str]) -> None:
+    """Every log line of the sample and the operator, against every Secret they hold and every token of the load."""
+    namespaces = (sample.namespace, OPERATOR_NAMESPACE)
+    kubectl = sample.stage.kubectl
+    secrets = values_of(
+        each for name in namespaces for each in (kubectl.get("secrets", "-n", name) or {"items": []})["items"]
+    )
+    # Helm's own records hold manifests, no log would hold them whole; names of users are no secrets.
+    secrets = {name: value for name, value in secrets.items() if "/sh.helm.release." not in name}
+    assert {"TASKSERVICE_MONGO_URL", "keyfile"} <= {name.rpartition(":")[2] for name in secrets}
+    secrets |= tokens | {"password of the load": PASSWORD}
+    for namespace in namespaces:
+        for pod in (kubectl.get("pods", "-n", namespace) or {"items": []})["items"]:
+            name = pod["metadata"]["name"]
+            log = kubectl("logs", "-n", namespace, name, "--all-containers", "--ignore-errors")
+            assert leaks(log, secrets) == [], f"in the log of {namespace}/{name}"

@@ -108,6 +108,7 @@ class Load:
     rate: float = 120.0
     limit_seconds: float = 600.0
     samples: list[Sample] = field(default_factory=list)
+    accounts: list[Account] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -119,6 +120,7 @@ class Load:
         marker = f"{time.time_ns():x}"
         for index in range(workers):
             account = self._register(f"load-{marker}-{index}@example.org")
+            self.accounts.append(account)
             keep = index < self.keep_alive
             thread = threading.Thread(target=self._work, args=(account, keep, index), daemon=True, name=f"load-{index}")
             self._threads.append(thread)
