@@ -23,17 +23,25 @@ from taskservice.auth.repository import MemoryUsers
 from taskservice.auth.sessions import MemorySessions
 from taskservice.kit.app import Runtime
 from taskservice.kit.denylist import MemoryDenylist
+from taskservice.kit.idempotency import MemoryAnswers
 from taskservice.kit.ids import new_id
 from taskservice.kit.jwt import Issuer, SigningKey, StaticKeys
 from taskservice.kit.limits import Counter, NoCounter
 from taskservice.kit.settings import AuthSettings, TasksSettings
 from taskservice.tasks import app as tasks_app
 from taskservice.tasks.cache import ListCache, NullListCache
+from taskservice.tasks.directory import Directory, MemoryDirectory, UserCard
 from taskservice.tasks.memory import MemoryTasks
 from taskservice.tasks.repository import TaskRepository
 
 ISSUER = "taskservice-auth"
 AUDIENCE = "taskservice"
+USERS = MemoryDirectory(
+    *(
+        UserCard(id=name, display_name=name.title(), email=f"{name}@example.com")
+        for name in ("ann", "bob", "carl", "eve")
+    )
+)
 
 
 class Clock:
@@ -136,16 +144,22 @@ def run_auth(auth_settings: Callable[..., AuthSettings]) -> Callable[..., Any]:
 
 @pytest.fixture
 def run_tasks(key: SigningKey, tasks_settings: Callable[..., TasksSettings]) -> Callable[..., Any]:
-    """`async with run_tasks(repository=…, cache=…, setting=…) as service`."""
+    """`async with run_tasks(repository=…, cache=…, directory=…, setting=…) as service`."""
 
     @asynccontextmanager
     async def run(
-        repository: TaskRepository | None = None, cache: ListCache | None = None, **changes: Any
+        repository: TaskRepository | None = None,
+        cache: ListCache | None = None,
+        directory: Directory | None = None,
+        **changes: Any,
     ) -> AsyncIterator[Service]:
         @asynccontextmanager
         async def open_adapters(*_: object) -> AsyncIterator[tasks_app.Adapters]:
             keys = StaticKeys({key.kid: key.private.public_key()})
-            yield tasks_app.Adapters(repository or MemoryTasks(), cache or NullListCache(), keys, MemoryDenylist())
+            answers = MemoryAnswers()
+            tasks = repository or MemoryTasks(answers=answers)
+            lists, known = cache or NullListCache(), directory or USERS
+            yield tasks_app.Adapters(tasks, answers, known, lists, keys, MemoryDenylist())
 
         settings, clock = tasks_settings(**changes), Clock()
         runtime = Runtime.of("tasks", settings)
@@ -169,11 +183,11 @@ async def tasks(run_tasks: Callable[..., Any]) -> AsyncIterator[Service]:
 
 
 @pytest.fixture
-def bearer(key: SigningKey) -> Callable[[str], dict[str, str]]:
-    """Request headers of a user, whose token is signed as auth would."""
+def bearer(key: SigningKey) -> Callable[..., dict[str, str]]:
+    """Request headers of a user, whose token is signed as auth would: `bearer("eve", "admin")`."""
 
-    def build(user_id: str) -> dict[str, str]:
-        token = Issuer(key, ISSUER, AUDIENCE, 600).issue(user_id, new_id(), datetime.now(UTC))
+    def build(user_id: str, *roles: str) -> dict[str, str]:
+        token = Issuer(key, ISSUER, AUDIENCE, 600).issue(user_id, new_id(), datetime.now(UTC), roles)
         return {"Authorization": f"Bearer {token}"}
 
     return build

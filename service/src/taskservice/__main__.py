@@ -15,10 +15,16 @@ from taskservice.kit.settings import AuthSettings, Settings, SettingsError, Task
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="taskservice", description="The task backend.")
-    parser.add_argument("command", choices=COMMANDS)
-    command = parser.parse_args(arguments).command
+    commands = parser.add_subparsers(dest="command", required=True, metavar="|".join(COMMANDS))
+    for name in COMMANDS:
+        commands.add_parser(name).set_defaults(shard=False)
+    commands.choices["migrate"].add_argument(
+        "--shard", action="store_true", help="also spread the collections over the shards of a cluster"
+    )
+    options = parser.parse_args(arguments)
+    command = options.command
     try:
-        return COMMANDS[command]()
+        return run_migrate(shard=True) if options.shard else COMMANDS[command]()
     except SettingsError as error:
         print(f"taskservice {command} cannot start: {error}", file=sys.stderr)
         return 1
@@ -44,11 +50,9 @@ def run_tasks() -> int:
     return server.run(app, create_management_app(runtime.health, runtime.metrics), runtime.health, settings)
 
 
-def run_migrate() -> int:
-    """Creates every index. Safe to run at any time, by several at once."""
-    from taskservice.auth.repository import INDEXES as USER_INDEXES
-    from taskservice.kit.outbox import INDEXES as OUTBOX_INDEXES
-    from taskservice.tasks.repository import INDEXES as TASK_INDEXES
+def run_migrate(shard: bool = False) -> int:
+    """Creates every index, and spreads the collections if asked to. Safe to run at any time, by several at once."""
+    from taskservice.database import INDEXES, SHARD_KEYS
 
     settings = load(Settings)
     logging.configure(settings.log_level, service="migrate", revision=settings.revision)
@@ -56,12 +60,18 @@ def run_migrate() -> int:
     async def migrate() -> list[str]:
         database = mongo.connect(settings)
         try:
-            return await database.ensure_indexes(USER_INDEXES | TASK_INDEXES | OUTBOX_INDEXES)
+            done = [f"index {name}" for name in await database.ensure_indexes(INDEXES)]
+            if shard:
+                done += [f"sharded {name}" for name in await database.shard(SHARD_KEYS)]
+            return done
         finally:
             await database.close()
 
-    for name in asyncio.run(migrate()):
-        print(f"index {name}")
+    try:
+        print("\n".join(asyncio.run(migrate())))
+    except mongo.NotSharded as error:
+        print(f"taskservice migrate cannot go on: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

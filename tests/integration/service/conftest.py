@@ -14,10 +14,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from taskservice.auth.repository import INDEXES as USER_INDEXES
+from taskservice.database import INDEXES
 from taskservice.kit import mongo
 from taskservice.kit.settings import AuthSettings
-from taskservice.tasks.repository import INDEXES as TASK_INDEXES
 from testkit.mongod import PartUnavailable, ReplicaSet
 from testkit.redis_server import RedisServer
 from testkit.service_process import Process
@@ -85,7 +84,7 @@ def auth_settings(
 async def database(auth_settings: AuthSettings) -> AsyncIterator[mongo.Mongo]:
     """A database of its own for the test, with every index."""
     connected = mongo.connect(auth_settings)
-    await connected.ensure_indexes(USER_INDEXES | TASK_INDEXES)
+    await connected.ensure_indexes(INDEXES)
     yield connected
     await connected.drop()
     await connected.close()

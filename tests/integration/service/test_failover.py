@@ -3,24 +3,26 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
 
 import pytest
 
 from taskservice.kit.errors import Unavailable
-from taskservice.kit.ids import new_id
 from taskservice.kit.mongo import Mongo
-from taskservice.tasks.repository import TASKS, MongoTasks, Query, Task
+from taskservice.tasks import events
+from taskservice.tasks.listing import Query, Scope, list_of
+from taskservice.tasks.model import Change, Task
+from taskservice.tasks.repository import MongoTasks
 from testkit.mongod import ReplicaSet
+from testkit.tasks import a_task, mongo_tasks
 
 pytestmark = pytest.mark.anyio
 
 WRITERS = 6
 
 
-def a_task() -> Task:
-    now = datetime.now(UTC)
-    return Task(new_id(), "t", "", "todo", "ann", now.replace(microsecond=0), now.replace(microsecond=0))
+def retitled(task: Task) -> Change:
+    return Change(*events.updated(task, replace(task, title="x", version=task.version + 1), "ann"))
 
 
 async def write_during(event: Callable[[], None], tasks: MongoTasks, counted: Task) -> tuple[set[str], int, int]:
@@ -32,11 +34,11 @@ async def write_during(event: Callable[[], None], tasks: MongoTasks, counted: Ta
     async def writer() -> None:
         nonlocal updates, refused
         while not stop.is_set():
-            task = a_task()
+            task = a_task(assignee="bob", sequence=0)
             try:
-                await tasks.add(task)
+                await tasks.add(*events.created(task, "ann"))
                 acknowledged.add(task.id)
-                if await tasks.update("ann", counted.id, {"title": task.id}, task.created_at):
+                if await tasks.change(counted.id, retitled):
                     updates += 1
             except Unavailable:
                 refused += 1
@@ -56,13 +58,19 @@ async def write_during(event: Callable[[], None], tasks: MongoTasks, counted: Ta
 
 
 async def everything(tasks: MongoTasks) -> set[str]:
-    return {task.id for task in await tasks.list(Query("ann", 1_000_000))}
+    """The ids of all tasks, after a look at whether both lists they are in agree."""
+    mine, assigned = (
+        {task.id for task in await tasks.page(Query(name, 1_000_000))}
+        for name in (list_of(Scope.MINE, "ann"), list_of(Scope.ASSIGNED, "bob"))
+    )
+    assert mine == assigned
+    return mine
 
 
 @pytest.mark.parametrize("event", ["step_down", "kill"])
 async def test_no_acknowledged_write_is_lost(event: str, database: Mongo, replica_set: ReplicaSet) -> None:
-    tasks, counted = MongoTasks(database.collection(TASKS)), a_task()
-    await tasks.add(counted)
+    tasks, counted = mongo_tasks(database), a_task(assignee="bob")
+    await tasks.add(*events.created(replace(counted, sequence=0), "ann"))
     primary = replica_set.wait_for_primary()
     try:
         act = replica_set.step_down if event == "step_down" else primary.kill

@@ -16,7 +16,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
 from taskservice_local.paths import CHECKOUT
-from testkit.mongod import ReplicaSet
+from testkit.mongod import ReplicaSet, free_port
 from testkit.redis_server import RedisServer
 from testkit.service_process import Process
 
@@ -82,11 +82,20 @@ def live(replica_set: ReplicaSet, pem: str, tmp_path_factory: pytest.TempPathFac
         "TASKSERVICE_LOCKOUT_FREE_FAILURES": "100",
         # All of them come from one address, and the caller's logins from one account.
         **{f"TASKSERVICE_LIMIT_{name}": "100000/minute" for name in LIMITS},
+        "TASKSERVICE_DIRECTORY_TOKEN": "open-api" * 4,
     }
     with RedisServer(folder) as redis:
         common["TASKSERVICE_REDIS_URL"] = redis.url
-        auth = Process("auth", folder, common | {"TASKSERVICE_JWT_PRIVATE_KEY": pem})
-        tasks = Process("tasks", folder, common | {"TASKSERVICE_JWKS_URL": f"{auth.url}/.well-known/jwks.json"})
+        own = {"TASKSERVICE_JWT_PRIVATE_KEY": pem, "TASKSERVICE_GRPC_PORT": str(free_port())}
+        auth = Process("auth", folder, common | own)
+        others = {
+            "TASKSERVICE_JWKS_URL": f"{auth.url}/.well-known/jwks.json",
+            "TASKSERVICE_DIRECTORY_HTTP_URL": auth.management_url,
+            # An answer that is late would be a 503; how late is not the question here.
+            "TASKSERVICE_DIRECTORY_TIMEOUT_SECONDS": "30",
+            "TASKSERVICE_DIRECTORY_ATTEMPT_SECONDS": "20",
+        }
+        tasks = Process("tasks", folder, common | others)
         try:
             auth.wait_until_ready()
             tasks.wait_until_ready()

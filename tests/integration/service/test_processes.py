@@ -130,7 +130,7 @@ def test_redis_away_is_bypassed_and_comes_back(
             create_and_check(f"during {n}")
         # One timeout per retry time, not one per call: a hundred calls would take a hundred seconds.
         assert time.monotonic() - started < 60
-        assert count(tasks, "bypass") >= 20
+        assert count(tasks, "away") >= 20
         (redis_server.start if fault == "kill" else redis_server.thaw)()
         hits = count(tasks, "hit")
         deadline = time.monotonic() + 60

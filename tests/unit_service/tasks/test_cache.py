@@ -1,18 +1,25 @@
 """Never a list of before a write that was acknowledged, whatever Redis does and in whatever order."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from taskservice.kit.errors import Unavailable
+from taskservice.kit.idempotency import MemoryAnswers
 from taskservice.kit.ids import new_id
 from taskservice.kit.jwt import Principal
 from taskservice.kit.metrics import Metrics
 from taskservice.kit.redis import Away
 from taskservice.tasks.cache import EPOCH, RedisListCache
+from taskservice.tasks.cursor import Cursors
+from taskservice.tasks.directory import MemoryDirectory, UserCard
+from taskservice.tasks.listing import Scope
 from taskservice.tasks.memory import MemoryTasks
-from taskservice.tasks.schemas import NewTask, TaskPage
+from taskservice.tasks.schemas import NewTask, TaskChange, TaskPage
 from taskservice.tasks.service import TaskService
 
 pytestmark = pytest.mark.anyio
@@ -23,14 +30,20 @@ class FakeRedis:
 
     def __init__(self, data: dict[str, bytes]) -> None:
         self.data = data
-        self._queued: list[tuple[str, Any]] = []
 
     async def mget(self, keys: list[str]) -> list[bytes | None]:
         return [self.data.get(key) for key in keys]
 
-    async def set(self, key: str, value: bytes, *, ex: int | None = None, nx: bool = False) -> None:
-        if not nx or key not in self.data:
-            self.data[key] = value
+    async def set(
+        self, key: str, value: bytes, *, ex: int | None = None, px: int | None = None, nx: bool = False
+    ) -> bool | None:
+        if nx and key in self.data:
+            return None
+        self.data[key] = value
+        return True
+
+    async def delete(self, key: str) -> None:
+        self.data.pop(key, None)
 
     def pipeline(self, transaction: bool) -> "FakePipeline":
         return FakePipeline(self)
@@ -41,11 +54,8 @@ class FakePipeline:
         self._redis = redis
         self._calls: list[Awaitable[Any]] = []
 
-    def set(self, *arguments: Any, **options: Any) -> None:
-        self._calls.append(self._redis.set(*arguments, **options))
-
-    def mget(self, keys: list[str]) -> None:
-        self._calls.append(self._redis.mget(keys))
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *arguments, **options: self._calls.append(getattr(self._redis, name)(*arguments, **options))
 
     async def execute(self) -> list[Any]:
         return [await call for call in self._calls]
@@ -59,12 +69,29 @@ class FakeDoor:
         self.away = False
 
     async def call(self, operation: Callable[[Any], Awaitable[Any]]) -> Any:
+        await asyncio.sleep(0)
         if self.away:
             raise Away
         return await operation(self.redis)
 
     async def close(self) -> None:
         return None
+
+
+class Database:
+    """What `read` of the cache reads: counts, and may be made to wait."""
+
+    def __init__(self, page: bytes = b"page") -> None:
+        self.page = page
+        self.reads = 0
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def __call__(self) -> bytes:
+        self.reads += 1
+        page = self.page
+        await self.open.wait()
+        return page
 
 
 @pytest.fixture
@@ -77,8 +104,11 @@ def metrics() -> Metrics:
     return Metrics("tasks", "1", "r1")
 
 
+Pod = Callable[[], tuple[RedisListCache, FakeDoor]]
+
+
 @pytest.fixture
-def pod(data: dict[str, bytes], metrics: Metrics) -> Callable[[], tuple[RedisListCache, FakeDoor]]:
+def pod(data: dict[str, bytes], metrics: Metrics) -> Pod:
     """Each call is another process in front of the same Redis."""
 
     def build() -> tuple[RedisListCache, FakeDoor]:
@@ -88,119 +118,236 @@ def pod(data: dict[str, bytes], metrics: Metrics) -> Callable[[], tuple[RedisLis
     return build
 
 
-Pod = Callable[[], tuple[RedisListCache, FakeDoor]]
+def counted(metrics: Metrics, result: str) -> float:
+    labels = {"cache": "task_list", "result": result}
+    return metrics.registry.get_sample_value("taskservice_cache_requests_total", labels) or 0
 
 
-async def fill(cache: RedisListCache, page: bytes = b"page", owner: str = "ann") -> None:
-    found = await cache.look_up(owner, "q")
-    assert found.tag is not None
-    await cache.fill(owner, "q", found.tag, page)
+async def known(cache: RedisListCache, user: str = "ann", query: str = "q") -> bool:
+    """Whether the page comes from the cache."""
+    database = Database(b"not cached")
+    return await cache.through(user, query, database) != b"not cached"
 
 
-async def test_filled_then_hit_on_every_pod(pod: Pod) -> None:
+async def test_filled_then_hit_on_every_pod(pod: Pod, metrics: Metrics) -> None:
     (one, _), (two, _) = pod(), pod()
-    await fill(one)
-    assert (await two.look_up("ann", "q")).page == b"page"
-    assert (await two.look_up("ann", "other")).page is None
-    assert (await two.look_up("bob", "q")).page is None
+    database = Database()
+    for cache in (one, two, one):
+        assert await cache.through("ann", "q", database) == b"page"
+    assert database.reads == 1
+    assert (counted(metrics, "miss"), counted(metrics, "hit")) == (1, 2)
+    assert metrics.registry.get_sample_value("taskservice_cache_fills_total", {"cache": "task_list"}) == 1
+    assert not await known(two, query="other")
+    assert not await known(two, "bob")
 
 
-async def test_a_bump_forgets_the_owner_only(pod: Pod) -> None:
+async def test_a_bump_forgets_the_named_users_only(pod: Pod) -> None:
     (one, _), (two, _) = pod(), pod()
-    await fill(one)
-    await fill(one, owner="bob")
-    await two.bump("ann")
-    assert (await one.look_up("ann", "q")).page is None
-    assert (await one.look_up("bob", "q")).page == b"page"
+    for user in ("ann", "bob", "carl"):
+        await one.through(user, "q", Database())
+    await two.bump({"ann", "bob"})
+    assert [await known(one, user) for user in ("ann", "bob", "carl")] == [False, False, True]
 
 
 async def test_what_was_read_before_a_write_is_never_served_after_it(pod: Pod) -> None:
-    reader, _ = pod()
-    before = await reader.look_up("ann", "q")
-    await reader.bump("ann")  # the write happens while the reader is at the database
-    assert before.tag is not None
-    await reader.fill("ann", "q", before.tag, b"old")
-    assert (await reader.look_up("ann", "q")).page is None
+    (reader, _), (other, _) = pod(), pod()
+    database = Database(b"old")
+    database.open.clear()
+    reading = asyncio.create_task(reader.through("ann", "q", database))
+    while not database.reads:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    await other.bump({"ann"})  # the write happens while the reader is at the database
+    after = Database(b"new")
+    assert await reader.through("ann", "q", after) == b"new"  # nor does it share what is being read
+    database.open.set()
+    assert await reading == b"old"
+    assert await reader.through("ann", "q", after) == b"new"
+    assert await other.through("ann", "q", after) == b"new"
+
+
+async def test_many_readers_of_one_pod_read_the_database_once(pod: Pod, metrics: Metrics) -> None:
+    cache, _ = pod()
+    database = Database()
+    assert set(await asyncio.gather(*(cache.through("ann", "q", database) for _ in range(50)))) == {b"page"}
+    assert database.reads == 1
+    assert (counted(metrics, "miss"), counted(metrics, "shared")) == (1, 49)
+
+
+async def test_many_pods_read_the_database_once(pod: Pod, metrics: Metrics) -> None:
+    pods = [pod()[0] for _ in range(8)]
+    database = Database()
+    assert set(await asyncio.gather(*(cache.through("ann", "q", database) for cache in pods))) == {b"page"}
+    assert database.reads == 1
+    assert (counted(metrics, "miss"), counted(metrics, "shared")) == (1, 7)
+
+
+async def test_a_pod_that_dies_while_it_fills_holds_up_nobody_for_long(pod: Pod) -> None:
+    (dying, _), (other, _) = pod(), pod()
+    never = Database()
+    never.open.clear()
+    filling = asyncio.create_task(dying.through("ann", "q", never))
+    while not never.reads:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    await dying.close()
+    with pytest.raises(asyncio.CancelledError):
+        await filling
+    async with asyncio.timeout(10):
+        assert await other.through("ann", "q", Database(b"read")) == b"read"
+
+
+async def test_a_reader_who_leaves_takes_nothing_from_the_others(pod: Pod) -> None:
+    cache, _ = pod()
+    database = Database()
+    database.open.clear()
+    readers = [asyncio.create_task(cache.through("ann", "q", database)) for _ in range(3)]
+    while not database.reads:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    readers[0].cancel()
+    await asyncio.sleep(0)
+    database.open.set()
+    assert await asyncio.gather(*readers[1:]) == [b"page", b"page"]
+    assert database.reads == 1
+
+
+async def test_a_read_that_fails_fails_for_all_who_wait_and_is_tried_again(pod: Pod) -> None:
+    cache, _ = pod()
+
+    async def broken() -> bytes:
+        await asyncio.sleep(0)
+        raise Unavailable
+
+    outcomes = await asyncio.gather(*(cache.through("ann", "q", broken) for _ in range(3)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
+    assert await cache.through("ann", "q", Database()) == b"page"
 
 
 @pytest.mark.parametrize("lost", ["version", "epoch", "both"])
 async def test_a_version_that_redis_lost_never_comes_back(lost: str, pod: Pod, data: dict[str, bytes]) -> None:
     cache, _ = pod()
-    await fill(cache)
+    await cache.through("ann", "q", Database(b"old"))
     for key in list(data):
         if (key == EPOCH and lost != "version") or (key.startswith("tasks:version") and lost != "epoch"):
             del data[key]
-    assert (await cache.look_up("ann", "q")).page is None
-    await fill(cache, b"new")
-    assert (await cache.look_up("ann", "q")).page == b"new"
+    assert await cache.through("ann", "q", Database(b"new")) == b"new"
+    assert await cache.through("ann", "q", Database(b"newer")) == b"new"
 
 
-async def test_redis_away_is_a_bypass(pod: Pod, metrics: Metrics) -> None:
+async def test_redis_away_is_a_read_of_the_database(pod: Pod, metrics: Metrics) -> None:
     cache, door = pod()
     door.away = True
-    found = await cache.look_up("ann", "q")
-    assert (found.page, found.tag) == (None, None)
-    labels = {"cache": "task_list", "result": "bypass"}
-    assert metrics.registry.get_sample_value("taskservice_cache_requests_total", labels) == 1
+    for page in (b"one", b"two"):
+        assert await cache.through("ann", "q", Database(page)) == page
+    assert counted(metrics, "away") == 2
+
+
+async def test_redis_that_goes_while_it_is_filled_costs_the_entry_only(pod: Pod) -> None:
+    cache, door = pod()
+
+    async def read() -> bytes:
+        door.away = True
+        return b"read"
+
+    assert await cache.through("ann", "q", read) == b"read"
+    door.away = False
+    assert not await known(cache)
 
 
 async def test_a_bump_that_could_not_be_sent_is_made_good_for_everybody(pod: Pod) -> None:
     (writer, door), (reader, _) = pod(), pod()
-    await fill(reader, b"old")
+    await reader.through("ann", "q", Database(b"old"))
     door.away = True
-    await writer.bump("ann")
+    await writer.bump({"ann", "bob"})
     door.away = False
     # Redis is back with all it held: the writer trusts nothing before it has replaced the epoch.
-    found = await writer.look_up("ann", "q")
-    assert (found.page, found.tag) == (None, None)
+    assert await writer.through("ann", "q", Database(b"new")) == b"new"
     async with asyncio.timeout(5):
-        while (await writer.look_up("ann", "q")).tag is None:  # noqa: ASYNC110
+        while await reader.through("ann", "q", Database(b"new")) == b"old":  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-    assert (await reader.look_up("ann", "q")).page is None
+        while await writer.through("ann", "q", Database(b"not cached")) == b"not cached":  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
     await writer.close()
 
 
+def test_entries_that_were_filled_together_do_not_end_together(pod: Pod) -> None:
+    cache, _ = pod()
+    ends = {cache._jittered() for _ in range(200)}
+    assert len(ends) > 50
+    assert 24_000 <= min(ends) <= max(ends) <= 30_000
+
+
+def service(tasks: MemoryTasks, cache: RedisListCache) -> TaskService:
+    users = MemoryDirectory(*(UserCard(id=name, display_name=None, email="") for name in ("ann", "bob", "carl")))
+    return TaskService(tasks, MemoryAnswers(), users, cache, Cursors(b"key"), lambda: datetime.now(UTC))
+
+
+async def ids(service: TaskService, caller: Principal, scope: Scope) -> set[str]:
+    page = await service.list_page(caller, 400, scope)
+    return {task.id for task in TaskPage.model_validate_json(page.body).items}
+
+
 async def test_read_your_own_write_in_a_random_history(pod: Pod) -> None:
-    """Writers, readers and outages interleaved; every read sees at least what was acknowledged before it."""
-    tasks, caller = MemoryTasks(), Principal("ann", "t")
+    """Writers, readers and outages interleaved; every read sees at least what was acknowledged before it.
+
+    Each task is assigned to bob when it is made: his list must be as fresh as that of its owner.
+    """
+    tasks = MemoryTasks()
+    ann, bob = Principal("ann", "t"), Principal("bob", "t")
     pods = [pod() for _ in range(3)]
-    services = [TaskService(tasks, cache, _now) for cache, _ in pods]
     acknowledged: set[str] = set()
 
-    async def writer(service: TaskService) -> None:
+    async def writer(pod: TaskService) -> None:
         for n in range(40):
-            task = await service.create(caller, NewTask(title=f"{n}"))
-            acknowledged.add(task.id)
+            answer = await pod.create(ann, NewTask(title=f"{n}", assignee="bob"))
+            acknowledged.add(json.loads(answer.body)["id"])
             await asyncio.sleep(0)
 
-    async def reader(service: TaskService) -> None:
+    async def reader(pod: TaskService, caller: Principal, scope: Scope) -> None:
         for _ in range(200):
-            known = set(acknowledged)
-            page = TaskPage.model_validate_json(await service.list_page(caller, 200))
-            assert known <= {task.id for task in page.items}
+            before = set(acknowledged)
+            assert before <= await ids(pod, caller, scope)
             await asyncio.sleep(0)
 
-    await asyncio.gather(*(work(service) for service in services for work in (writer, reader)))
+    work = []
+    for cache, _ in pods:
+        one = service(tasks, cache)
+        work += [writer(one), reader(one, ann, Scope.MINE), reader(one, bob, Scope.ASSIGNED)]
+    await asyncio.gather(*work)
     assert len(acknowledged) == 120
     for cache, _ in pods:
         await cache.close()
 
 
-def _now() -> Any:
-    from datetime import UTC, datetime
+async def test_a_change_is_seen_in_every_list_it_touches(pod: Pod) -> None:
+    (here, _), (there, _) = pod(), pod()
+    tasks = MemoryTasks()
+    one, two = service(tasks, here), service(tasks, there)
+    ann, bob, carl = (Principal(name, "t") for name in ("ann", "bob", "carl"))
 
-    return datetime.now(UTC)
+    async def titles() -> list[list[str]]:
+        pages = [await two.list_page(ann, 9), *[await two.list_page(c, 9, Scope.ASSIGNED) for c in (bob, carl)]]
+        return [[task.title for task in TaskPage.model_validate_json(page.body).items] for page in pages]
+
+    task = json.loads((await one.create(ann, NewTask(title="a", assignee="bob"))).body)["id"]
+    assert await titles() == [["a"], ["a"], []]
+    await one.update(bob, task, TaskChange(title="b"))
+    assert await titles() == [["b"], ["b"], []]
+    await one.assign(ann, task, "carl")
+    assert await titles() == [["b"], [], ["b"]]
+    await one.assign(carl, task, None)
+    assert await titles() == [["b"], [], []]
+    await one.delete(ann, task)
+    assert await titles() == [[], [], []]
 
 
 async def test_a_failed_write_forgets_too(pod: Pod) -> None:
     class Timeout(MemoryTasks):
-        async def add(self, task: Any) -> None:
-            await super().add(task)
+        async def add(self, task: Any, events: Any, answer: Any = None) -> None:
+            await super().add(task, events, answer)
             raise TimeoutError  # it happened, but nobody was told
 
     cache, _ = pod()
-    service, caller = TaskService(Timeout(), cache, _now), Principal(new_id(), "t")
-    await service.list_page(caller, 10)
+    failing, caller = service(Timeout(), cache), Principal(new_id(), "t")
+    assert await ids(failing, caller, Scope.MINE) == set()
     with pytest.raises(TimeoutError):
-        await service.create(caller, NewTask(title="x"))
-    assert len(TaskPage.model_validate_json(await service.list_page(caller, 10)).items) == 1
+        await failing.create(caller, NewTask(title="x"))
+    assert len(await ids(failing, caller, Scope.MINE)) == 1

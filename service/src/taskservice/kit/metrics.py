@@ -44,7 +44,7 @@ class Metrics:
         ).labels(revision)
         self._cache = Counter(
             "taskservice_cache_requests",
-            "Look-ups in the cache; bypass means that the cache was away or not certain",
+            "Look-ups in the cache; away means that it could not be asked or was not certain",
             ("cache", "result"),
             registry=self.registry,
         )
@@ -74,6 +74,9 @@ class Metrics:
             ("target",),
             registry=self.registry,
         )
+        self._cache_fills = Counter(
+            "taskservice_cache_fills", "Entries written to the cache", ("cache",), registry=self.registry
+        )
         info = Gauge(
             "taskservice_build_info",
             "Constant 1; its labels name the build",
@@ -94,8 +97,12 @@ class Metrics:
         series.observe(seconds, {"trace_id": context.trace_id} if context and context.sampled else None)
 
     def count_cache(self, cache: str, result: str) -> None:
-        """Counts one look-up: `hit`, `miss` or `bypass`."""
+        """Counts one look-up: `hit`, `shared` (with another that missed), `miss` or `away`."""
         self._cache.labels(cache, result).inc()
+
+    def count_cache_fill(self, cache: str) -> None:
+        """Counts one entry that was written after a miss."""
+        self._cache_fills.labels(cache).inc()
 
     def observe_call_served(self, method: str, code: str, seconds: float) -> None:
         """Counts one gRPC call that was answered, with the name of its status code."""

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import pymongo
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
-from pymongo.errors import ConfigurationError, DuplicateKeyError, PyMongoError
+from pymongo import ASCENDING, DESCENDING, HASHED, IndexModel, ReturnDocument
+from pymongo.errors import ConfigurationError, DuplicateKeyError, OperationFailure, PyMongoError
 
 from taskservice.kit.errors import Unavailable
 from taskservice.kit.settings import Settings, SettingsError
@@ -25,15 +25,20 @@ from taskservice.kit.settings import Settings, SettingsError
 __all__ = [
     "ASCENDING",
     "DESCENDING",
+    "HASHED",
     "Collection",
     "Cursor",
     "Document",
     "DuplicateKeyError",
     "Index",
     "Mongo",
+    "NotSharded",
     "ReturnDocument",
     "Session",
+    "ShardKeys",
+    "Taken",
     "Transactions",
+    "claiming",
     "connect",
     "translated",
 ]
@@ -42,6 +47,12 @@ Document = dict[str, Any]
 Update = Document | list[Document]  # operators, or a pipeline
 T = TypeVar("T")
 
+Keys = tuple[tuple[str, int | str], ...]
+"""Members in order, each with its direction, or HASHED."""
+ShardKeys = Mapping[str, Keys]
+"""By collection, what a sharded cluster spreads it by. Every frequent query names the first member of it."""
+
+WRITE_CONFLICT = 112
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.5  # between attempts of a transaction, as the drivers' specification has them
 ABORT_SECONDS = 2.0
 
@@ -63,6 +74,7 @@ class Cursor(Protocol):
     """A query under construction."""
 
     def sort(self, key_or_list: Any, direction: Any = ...) -> "Cursor": ...
+    def hint(self, index: str) -> "Cursor": ...
     def limit(self, limit: int) -> "Cursor": ...
     async def to_list(self, length: int | None = ...) -> list[Document]: ...
     async def explain(self) -> Document: ...
@@ -72,6 +84,7 @@ class Collection(Protocol):
     """What a repository may do with its collection."""
 
     async def insert_one(self, document: Document, *, session: Session | None = ...) -> Any: ...
+    async def insert_many(self, documents: list[Document], *, session: Session | None = ...) -> Any: ...
     async def find_one(self, filter: Document, *, session: Session | None = ...) -> Document | None: ...
     def find(self, filter: Document, *, session: Session | None = ...) -> Cursor: ...
     async def find_one_and_update(
@@ -99,7 +112,7 @@ class Index:
     """One index: keys in order, each with its direction. `partial` limits it to the documents that match."""
 
     name: str
-    keys: tuple[tuple[str, int], ...]
+    keys: Keys
     unique: bool = False
     expire_after_seconds: int | None = None
     partial: Mapping[str, Any] | None = None
@@ -112,6 +125,25 @@ class Index:
         if self.partial is not None:
             options["partialFilterExpression"] = dict(self.partial)
         return IndexModel(list(self.keys), **options)
+
+
+class Taken(Exception):
+    """Another transaction has written the same key, or is about to."""
+
+
+class NotSharded(Exception):
+    """The address is not that of a mongos; the text says what is there and what to do."""
+
+
+@asynccontextmanager
+async def claiming() -> AsyncIterator[None]:
+    """Around an insert that must be the only one with its key: raises Taken, also while the other is not committed."""
+    try:
+        yield
+    except OperationFailure as error:
+        if isinstance(error, DuplicateKeyError) or error.code == WRITE_CONFLICT:
+            raise Taken from error
+        raise
 
 
 @asynccontextmanager
@@ -178,6 +210,22 @@ class Mongo:
             names += [f"{collection}.{name}" for name in await self.collection(collection).create_indexes(models)]
         return names
 
+    async def shard(self, keys: ShardKeys) -> list[str]:
+        """Spreads collections over the shards of a cluster and returns their names; twice changes nothing.
+
+        Raises NotSharded on anything but a mongos.
+        """
+        hello = await self._client.admin.command("hello")
+        if hello.get("msg") != "isdbgrid":
+            kind = f"the replica set {hello['setName']}" if "setName" in hello else "a single server"
+            raise NotSharded(
+                f"TASKSERVICE_MONGO_URL leads to {kind}: give the address of a mongos, or leave out --shard."
+            )
+        for collection, key in keys.items():
+            await self.collection(collection).create_indexes([IndexModel(list(key))])
+            await self._client.admin.command(shard_command(self._database.name, collection, key))
+        return [f"{collection} by {', '.join(name for name, _ in key)}" for collection, key in keys.items()]
+
     async def drop(self) -> None:
         """Removes the whole database. For tests."""
         await self._client.drop_database(self._database.name)
@@ -186,6 +234,11 @@ class Mongo:
         closing = self._client.close()
         if closing is not None:
             await closing
+
+
+def shard_command(database: str, collection: str, key: Keys) -> Document:
+    """What asks a mongos to spread a collection."""
+    return {"shardCollection": f"{database}.{collection}", "key": dict(key)}
 
 
 def _transient(error: Exception) -> bool:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from taskservice.kit.events import Event, encode
-from taskservice.kit.mongo import ASCENDING, Collection, Document, Index, Session
+from taskservice.kit.mongo import ASCENDING, HASHED, Collection, Document, Index, Session, ShardKeys
 
 OUTBOX = "outbox"
 RETENTION_SECONDS = 24 * 3600
@@ -22,6 +22,8 @@ INDEXES = {
         Index("published_expiry", (("publishedAt", ASCENDING),), expire_after_seconds=RETENTION_SECONDS),
     )
 }
+
+SHARD_KEYS: ShardKeys = {OUTBOX: (("subject", HASHED),)}
 
 
 class Outbox(Protocol):

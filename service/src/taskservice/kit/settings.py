@@ -4,6 +4,7 @@ Every variable is `TASKSERVICE_<NAME>`. Durations are seconds, sizes bytes. A mi
 ends in `SettingsError`, whose text is one sentence for a person and never contains a value.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -168,6 +169,8 @@ class TasksSettings(Settings):
 
     cache_ttl_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
 
+    cursor_key: SecretStr | None = Field(default=None, min_length=16)
+
     directory_grpc: str | None = Field(default=None, pattern=r"^\S+$", max_length=1000)
     directory_http_url: str | None = Field(default=None, pattern=r"^https?://\S+$", max_length=1000)
     directory_timeout_seconds: Annotated[float, Field(ge=0.05, le=30)] = 1.5
@@ -184,6 +187,15 @@ class TasksSettings(Settings):
                 " TASKSERVICE_DIRECTORY_HTTP_URL out"
             )
         return self
+
+    def cursor_signing_key(self) -> bytes:
+        """What cursors are signed with, the same in every replica.
+
+        Without a key of its own it is derived from the database's address, which holds a password: cursors then
+        become invalid when that changes, and a client begins with the first page again.
+        """
+        given = self.cursor_key or self.mongo_url
+        return hashlib.sha256(b"cursor\x00" + given.get_secret_value().encode()).digest()
 
 
 class BusSettings(Settings):

@@ -2,25 +2,28 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
-from taskservice.kit import denylist_mirror, mongo, redis
+from taskservice.kit import denylist_mirror, idempotency, mongo, outbox, redis
 from taskservice.kit.app import Runtime, create_shell
 from taskservice.kit.bearer import Authenticator
 from taskservice.kit.denylist import Denylist
+from taskservice.kit.idempotency import Answers, MongoAnswers
 from taskservice.kit.jwks import CachedKeys, HttpKeySet
 from taskservice.kit.jwt import KeySource, Verifier
+from taskservice.kit.outbox import MongoOutbox
 from taskservice.kit.redis import BestEffortRedis
 from taskservice.kit.settings import TasksSettings
 from taskservice.kit.warmup import warming
 from taskservice.tasks.cache import ListCache, NullListCache, RedisListCache
-from taskservice.tasks.directory import Directory, MemoryDirectory
+from taskservice.tasks.cursor import Cursors
+from taskservice.tasks.directory import Directory
 from taskservice.tasks.directory_client import open_directory
 from taskservice.tasks.endpoints import router
-from taskservice.tasks.repository import INDEXES, TASKS, MongoTasks, TaskRepository
+from taskservice.tasks.repository import INDEXES, MongoTasks, TaskRepository
 from taskservice.tasks.service import TaskService
 
 
@@ -29,10 +32,11 @@ class Adapters:
     """What tasks needs from outside."""
 
     tasks: TaskRepository
+    answers: Answers
+    directory: Directory
     cache: ListCache
     keys: KeySource
     denylist: Denylist
-    directory: Directory = field(default_factory=MemoryDirectory)
 
 
 OpenAdapters = Callable[[TasksSettings, Runtime], AbstractAsyncContextManager[Adapters]]
@@ -55,10 +59,13 @@ async def open_adapters(settings: TasksSettings, runtime: Runtime) -> AsyncItera
             cooldown_seconds=settings.jwks_cooldown_seconds,
         )
         stack.push_async_callback(keys.close)
-        steps = {"mongo": lambda: database.ensure_indexes(INDEXES), "jwks": keys.warm}
+        indexes = INDEXES | outbox.INDEXES | idempotency.INDEXES
+        steps = {"mongo": lambda: database.ensure_indexes(indexes), "jwks": keys.warm}
         await stack.enter_async_context(warming(runtime.health, steps))
         directory = open_directory(settings, runtime, stack)
-        yield Adapters(MongoTasks(database.collection(TASKS)), cache, keys, denylist, directory)
+        answers = MongoAnswers(database.collection(idempotency.IDEMPOTENCY))
+        tasks = MongoTasks(database, MongoOutbox(database.collection(outbox.OUTBOX)), answers)
+        yield Adapters(tasks, answers, directory, cache, keys, denylist)
 
 
 def _open_cache(
@@ -83,7 +90,14 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_adapters(settings, runtime) as adapters:
-            app.state.tasks = TaskService(adapters.tasks, adapters.cache, now)
+            app.state.tasks = TaskService(
+                adapters.tasks,
+                adapters.answers,
+                adapters.directory,
+                adapters.cache,
+                Cursors(settings.cursor_signing_key()),
+                now,
+            )
             verifier = Verifier(adapters.keys, settings.jwt_issuer, settings.jwt_audience)
             app.state.authenticator = Authenticator(verifier, adapters.denylist)
             yield

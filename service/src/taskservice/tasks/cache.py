@@ -1,11 +1,14 @@
-"""Lists in Redis, each stored with the version of its owner's tasks that it was read under.
+"""Lists in Redis, each stored with the version of its reader's tasks that it was read under.
 
-    read    MGET epoch, version(owner), entry    one round trip; an entry of another version is a miss
+    read    MGET epoch, version(user), entry     one round trip; an entry of another version is a miss
     fill    SET entry = version + page           after reading the database, with the version seen before
-    write   SET version(owner) = random          after every write, before it is acknowledged
+    write   SET version(user) = random           of all users whose lists it is in, before it is acknowledged
 
 Versions are random, so that one lost by eviction or restart can never come back and match an old entry. A
 reader that filled an entry while a write went on stored it under the version of before: nobody reads it.
+
+Of many readers who miss the same page at once, one reads the database: within a process they share its answer
+(`flights`), between processes it holds a key in Redis while it fills, and others wait a moment for the entry.
 
 When a bump cannot be sent, entries that others can still see are wrong. Then this process reads nothing from
 the cache until it has replaced the epoch, which is part of every version, and keeps trying in the background.
@@ -15,6 +18,8 @@ older than a write through the first, by at most the TTL.
 
 import asyncio
 import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,11 +27,41 @@ from redis.asyncio import Redis
 
 from taskservice.kit.metrics import Metrics
 from taskservice.kit.redis import Away, BestEffortRedis
+from taskservice.tasks.flights import Flights
 
+NAME = "task_list"
 EPOCH = "tasks:epoch"
 VERSION_SECONDS = 24 * 3600
 FLUSH_PAUSE_SECONDS = 0.5
+FILL_MILLISECONDS = 2000
+"""How long one process may be alone in filling an entry; then the next one tries."""
+WAIT_SECONDS, WAIT_PAUSE_SECONDS = 0.25, 0.02
+"""How long a process waits for the entry that another one fills, and between two looks."""
 TAG_BYTES = 12
+
+Read = Callable[[], Awaitable[bytes]]
+
+
+class ListCache(Protocol):
+    """Pages of lists, by reader and query. Nothing here raises when the cache is away."""
+
+    async def through(self, user: str, query: str, read: Read) -> bytes:
+        """The page if it is known and certain, else what `read` answers. Raises what `read` raises."""
+        ...
+
+    async def bump(self, users: Iterable[str]) -> None:
+        """Makes every page of these users a miss. Call after each write, whether or not it succeeded."""
+        ...
+
+
+class NullListCache:
+    """Never knows anything."""
+
+    async def through(self, user: str, query: str, read: Read) -> bytes:
+        return await read()
+
+    async def bump(self, users: Iterable[str]) -> None:
+        return None
 
 
 @dataclass(frozen=True)
@@ -37,29 +72,6 @@ class Lookup:
     tag: bytes | None = None
 
 
-class ListCache(Protocol):
-    """Pages of lists, by owner and query. Nothing here raises when the cache is away."""
-
-    async def look_up(self, owner: str, query: str) -> Lookup: ...
-    async def fill(self, owner: str, query: str, tag: bytes, page: bytes) -> None: ...
-    async def bump(self, owner: str) -> None:
-        """Makes every page of this owner a miss. Call after each write, whether or not it succeeded."""
-        ...
-
-
-class NullListCache:
-    """Never knows anything."""
-
-    async def look_up(self, owner: str, query: str) -> Lookup:
-        return Lookup()
-
-    async def fill(self, owner: str, query: str, tag: bytes, page: bytes) -> None:
-        return None
-
-    async def bump(self, owner: str) -> None:
-        return None
-
-
 class RedisListCache:
     """ListCache on Redis. `close` when done."""
 
@@ -67,91 +79,149 @@ class RedisListCache:
         self._redis = redis
         self._metrics = metrics
         self._ttl = ttl_seconds
+        self._flights: Flights[bytes] = Flights()
         self._unsent = 0  # bumps that failed since the epoch was last replaced
         self._flushing: asyncio.Task[None] | None = None
 
-    async def look_up(self, owner: str, query: str) -> Lookup:
-        try:
-            found = await self._look_up(owner, query)
-        except Away:
-            found = Lookup()
-        result = "hit" if found.page is not None else "miss" if found.tag else "bypass"
-        self._metrics.count_cache("task_list", result)
-        return found
+    async def through(self, user: str, query: str, read: Read) -> bytes:
+        found = await self._look_up(user, query)
+        if found.page is not None:
+            self._metrics.count_cache(NAME, "hit")
+            return found.page
+        tag = found.tag
+        if tag is None:
+            self._metrics.count_cache(NAME, "away")
+            return await read()
+        # The tag is part of what is shared: who has seen a later write never joins a read from before it.
+        return await self._flights.join((user, query, tag), lambda: self._fill(user, query, tag, read), self._joined)
 
-    async def _look_up(self, owner: str, query: str) -> Lookup:
+    def _joined(self) -> None:
+        self._metrics.count_cache(NAME, "shared")
+
+    async def _fill(self, user: str, query: str, tag: bytes, read: Read) -> bytes:
+        lock = f"tasks:filling:{user}:{query}:{tag.hex()}"
+        try:
+            alone = await self._redis.call(lambda redis: _lock(redis, lock))
+        except Away:
+            self._metrics.count_cache(NAME, "away")
+            return await read()
+        if not alone and (page := await self._wait(user, query)) is not None:
+            self._metrics.count_cache(NAME, "shared")
+            return page
+        self._metrics.count_cache(NAME, "miss")
+        page = await read()
+        key, seconds = _entry_key(user, query), self._jittered()
+        try:
+            await self._redis.call(lambda redis: _store(redis, key, tag + page, seconds, lock))
+        except Away:
+            return page
+        self._metrics.count_cache_fill(NAME)
+        return page
+
+    async def _wait(self, user: str, query: str) -> bytes | None:
+        """The entry that somebody else is filling, if it comes soon."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            await asyncio.sleep(WAIT_PAUSE_SECONDS)
+            found = await self._look_up(user, query)
+            if found.page is not None or found.tag is None:
+                return found.page
+        return None
+
+    async def _look_up(self, user: str, query: str) -> Lookup:
         if self._unsent:
             return Lookup()
-        keys = [EPOCH, _version_key(owner), _entry_key(owner, query)]
-        epoch, version, entry = await self._redis.call(lambda redis: _mget(redis, keys))
-        if epoch is None or version is None:
-            return Lookup(tag=await self._begin(owner))
+        keys = [EPOCH, _version_key(user), _entry_key(user, query)]
+        try:
+            epoch, version, entry = await self._redis.call(lambda redis: _mget(redis, keys))
+            if epoch is None or version is None:
+                return Lookup(tag=await self._begin(user))
+        except Away:
+            return Lookup()
         tag = epoch + version
         if entry is not None and entry.startswith(tag):
             return Lookup(page=entry[len(tag) :])
         return Lookup(tag=tag)
 
-    async def _begin(self, owner: str) -> bytes | None:
-        """Gives an owner (or the whole cache) a first version, unless somebody else just did."""
+    async def _begin(self, user: str) -> bytes | None:
+        """Gives a user (or the whole cache) a first version, unless somebody else just did."""
 
         async def begin(redis: Redis) -> list[Any]:
             pipe = redis.pipeline(transaction=False)
             pipe.set(EPOCH, _tag(), nx=True)
-            pipe.set(_version_key(owner), _tag(), nx=True, ex=VERSION_SECONDS)
-            pipe.mget([EPOCH, _version_key(owner)])
+            pipe.set(_version_key(user), _tag(), nx=True, ex=VERSION_SECONDS)
+            pipe.mget([EPOCH, _version_key(user)])
             return await pipe.execute()
 
         epoch, version = (await self._redis.call(begin))[-1]
         return epoch + version if epoch and version else None
 
-    async def fill(self, owner: str, query: str, tag: bytes, page: bytes) -> None:
+    async def bump(self, users: Iterable[str]) -> None:
+        keys = [_version_key(user) for user in users]
         try:
-            key = _entry_key(owner, query)
-            await self._redis.call(lambda redis: _set(redis, key, tag + page, self._ttl))
-        except Away:
-            pass
-
-    async def bump(self, owner: str) -> None:
-        try:
-            await self._redis.call(lambda redis: _set(redis, _version_key(owner), _tag(), VERSION_SECONDS))
+            await self._redis.call(lambda redis: _set_all(redis, keys))
         except Away:
             self._unsent += 1
             if self._flushing is None:
                 self._flushing = asyncio.create_task(self._flush())
 
     async def close(self) -> None:
+        await self._flights.close()
         if self._flushing:
             self._flushing.cancel()
             await asyncio.gather(self._flushing, return_exceptions=True)
 
     async def _flush(self) -> None:
-        """Replaces the epoch, which forgets every entry of every owner, as soon as Redis is back."""
+        """Replaces the epoch, which forgets every entry of every user, as soon as Redis is back."""
         while self._unsent:
             covered = self._unsent
             try:
-                await self._redis.call(lambda redis: _set(redis, EPOCH, _tag(), None))
+                await self._redis.call(_new_epoch)
             except Away:
                 await asyncio.sleep(FLUSH_PAUSE_SECONDS)
             else:
                 self._unsent -= covered
         self._flushing = None
 
+    def _jittered(self) -> int:
+        """The TTL in milliseconds, shortened by up to a fifth: what was filled together does not end together."""
+        longest = self._ttl * 1000
+        return longest - secrets.randbelow(longest // 5 + 1)
+
 
 async def _mget(redis: Redis, keys: list[str]) -> list[bytes | None]:
     return await redis.mget(keys)  # pyright: ignore[reportReturnType] - decode_responses is off
 
 
-async def _set(redis: Redis, key: str, value: bytes, seconds: int | None) -> None:
-    await redis.set(key, value, ex=seconds)
+async def _lock(redis: Redis, key: str) -> bool:
+    return bool(await redis.set(key, b"1", nx=True, px=FILL_MILLISECONDS))
+
+
+async def _store(redis: Redis, key: str, value: bytes, milliseconds: int, lock: str) -> None:
+    pipe = redis.pipeline(transaction=False)
+    pipe.set(key, value, px=milliseconds)
+    pipe.delete(lock)
+    await pipe.execute()
+
+
+async def _set_all(redis: Redis, keys: list[str]) -> None:
+    pipe = redis.pipeline(transaction=False)
+    for key in keys:
+        pipe.set(key, _tag(), ex=VERSION_SECONDS)
+    await pipe.execute()
+
+
+async def _new_epoch(redis: Redis) -> None:
+    await redis.set(EPOCH, _tag())
 
 
 def _tag() -> bytes:
     return secrets.token_bytes(TAG_BYTES)
 
 
-def _version_key(owner: str) -> str:
-    return f"tasks:version:{owner}"
+def _version_key(user: str) -> str:
+    return f"tasks:version:{user}"
 
 
-def _entry_key(owner: str, query: str) -> str:
-    return f"tasks:list:{owner}:{query}"
+def _entry_key(user: str, query: str) -> str:
+    return f"tasks:list:{user}:{query}"

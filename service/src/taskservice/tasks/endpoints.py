@@ -7,10 +7,26 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from taskservice.kit.bearer import Caller
 from taskservice.kit.errors import NotFound
+from taskservice.kit.idempotency import InFlight, KeyReused
+from taskservice.kit.idempotency_header import Key, answered
 from taskservice.kit.openapi import refusals
-from taskservice.tasks.errors import BadCursor
-from taskservice.tasks.schemas import CursorText, NewTask, PageSize, Status, TaskChange, TaskPage, TaskView
+from taskservice.tasks.errors import BadCursor, Forbidden, PreconditionFailed, TooManyComments, UnknownAssignee
+from taskservice.tasks.listing import Scope, Sort
+from taskservice.tasks.parameters import Filters, IfMatch
+from taskservice.tasks.schemas import (
+    Assignment,
+    CommentPage,
+    CommentView,
+    CursorText,
+    NewComment,
+    NewTask,
+    PageSize,
+    TaskChange,
+    TaskPage,
+    TaskView,
+)
 from taskservice.tasks.service import TaskService
+from taskservice.tasks.views import Page, entity_tag
 
 router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
 
@@ -22,37 +38,106 @@ async def _service(request: Request) -> TaskService:
 
 
 Service = Annotated[TaskService, Depends(_service)]
+Limit = Annotated[PageSize, Query()]
+After = Annotated[CursorText | None, Query(description="`next` of the page before, with the same parameters.")]
 
 
-@router.post("", status_code=201, operation_id="create_task")
-async def create(new: NewTask, caller: Caller, service: Service, response: Response) -> TaskView:
-    task = await service.create(caller, new)
-    response.headers["Location"] = f"/v1/tasks/{task.id}"
-    return task
+@router.post(
+    "",
+    status_code=201,
+    operation_id="create_task",
+    response_model=TaskView,
+    responses=refusals(UnknownAssignee, KeyReused, InFlight),
+)
+async def create(new: NewTask, caller: Caller, service: Service, key: Key) -> Response:
+    return answered(await service.create(caller, new, key))
 
 
 @router.get("", operation_id="list_tasks", response_model=TaskPage, responses=refusals(BadCursor))
 async def list_tasks(
+    request: Request,
     caller: Caller,
     service: Service,
-    status: Annotated[Status | None, Query()] = None,
-    limit: Annotated[PageSize, Query()] = DEFAULT_PAGE,
-    cursor: Annotated[CursorText | None, Query()] = None,
+    filters: Filters,
+    scope: Annotated[Scope, Query(description="Tasks I created, or tasks assigned to me.")] = Scope.MINE,
+    sort: Annotated[Sort, Query(description="A task without a due date counts as due last of all.")] = Sort.NEWEST,
+    limit: Limit = DEFAULT_PAGE,
+    cursor: After = None,
 ) -> Response:
-    # Sent as it was cached: parsing and serialising it again would cost more than the look-up.
-    return Response(await service.list_page(caller, limit, status, cursor), media_type="application/json")
+    return _page(request, await service.list_page(caller, limit, scope, sort, filters, cursor))
 
 
 @router.get("/{task_id}", operation_id="get_task", responses=refusals(NotFound))
-async def get(task_id: UUID, caller: Caller, service: Service) -> TaskView:
-    return await service.get(caller, str(task_id))
+async def get(task_id: UUID, caller: Caller, service: Service, response: Response) -> TaskView:
+    return _tagged(response, await service.get(caller, str(task_id)))
 
 
-@router.patch("/{task_id}", operation_id="update_task", responses=refusals(NotFound))
-async def update(task_id: UUID, change: TaskChange, caller: Caller, service: Service) -> TaskView:
-    return await service.update(caller, str(task_id), change)
+@router.patch("/{task_id}", operation_id="update_task", responses=refusals(NotFound, PreconditionFailed))
+async def update(
+    task_id: UUID, change: TaskChange, caller: Caller, service: Service, versions: IfMatch, response: Response
+) -> TaskView:
+    return _tagged(response, await service.update(caller, str(task_id), change, versions))
 
 
-@router.delete("/{task_id}", status_code=204, operation_id="delete_task", responses=refusals(NotFound))
-async def delete(task_id: UUID, caller: Caller, service: Service) -> None:
-    await service.delete(caller, str(task_id))
+@router.put(
+    "/{task_id}/assignee",
+    operation_id="assign_task",
+    responses=refusals(NotFound, Forbidden, PreconditionFailed, UnknownAssignee),
+)
+async def assign(
+    task_id: UUID, wanted: Assignment, caller: Caller, service: Service, versions: IfMatch, response: Response
+) -> TaskView:
+    return _tagged(response, await service.assign(caller, str(task_id), wanted.assignee, versions))
+
+
+@router.delete(
+    "/{task_id}",
+    status_code=204,
+    operation_id="delete_task",
+    responses=refusals(NotFound, Forbidden, PreconditionFailed),
+)
+async def delete(task_id: UUID, caller: Caller, service: Service, versions: IfMatch) -> None:
+    await service.delete(caller, str(task_id), versions)
+
+
+@router.post(
+    "/{task_id}/comments",
+    status_code=201,
+    operation_id="add_comment",
+    response_model=CommentView,
+    responses=refusals(NotFound, TooManyComments, KeyReused, InFlight),
+)
+async def comment(task_id: UUID, new: NewComment, caller: Caller, service: Service, key: Key) -> Response:
+    return answered(await service.comment(caller, str(task_id), new, key))
+
+
+@router.get(
+    "/{task_id}/comments",
+    operation_id="list_comments",
+    response_model=CommentPage,
+    responses=refusals(NotFound, BadCursor),
+)
+async def comments(
+    request: Request,
+    task_id: UUID,
+    caller: Caller,
+    service: Service,
+    limit: Limit = DEFAULT_PAGE,
+    cursor: After = None,
+) -> Response:
+    return _page(request, await service.comments(caller, str(task_id), limit, cursor))
+
+
+def _tagged(response: Response, task: TaskView) -> TaskView:
+    response.headers["ETag"] = entity_tag(task.version)
+    return task
+
+
+def _page(request: Request, page: Page) -> Response:
+    """Sent as it was cached: parsing and serialising it again would cost more than the look-up."""
+    response = Response(page.body, media_type="application/json")
+    if page.next is not None:
+        # Relative, because only the caller knows under which name the gateway was reached.
+        url = request.url.include_query_params(cursor=page.next)
+        response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+    return response

@@ -1,0 +1,27 @@
+"""Tasks for tests, and the repository on a real database as the service wires it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from taskservice.kit.idempotency import IDEMPOTENCY, MongoAnswers
+from taskservice.kit.ids import new_id
+from taskservice.kit.mongo import Mongo
+from taskservice.kit.outbox import OUTBOX, MongoOutbox
+from taskservice.tasks.model import Task
+from taskservice.tasks.repository import MongoTasks
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)
+
+
+def a_task(owner: str = "ann", **fields: Any) -> Task:
+    """A task of this owner; what is not named does not matter."""
+    values = {"id": new_id(), "title": "t", "created_at": NOW, "updated_at": NOW, "sequence": 1}
+    return Task(created_by=owner, **values | fields)  # pyright: ignore[reportArgumentType]
+
+
+def mongo_answers(database: Mongo) -> MongoAnswers:
+    return MongoAnswers(database.collection(IDEMPOTENCY))
+
+
+def mongo_tasks(database: Mongo) -> MongoTasks:
+    return MongoTasks(database, MongoOutbox(database.collection(OUTBOX)), mongo_answers(database))
