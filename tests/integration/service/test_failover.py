@@ -59,10 +59,10 @@ async def write_during(event: Callable[[], None], tasks: MongoTasks, counted: Ta
 
 async def everything(tasks: MongoTasks) -> set[str]:
     """The ids of all tasks, after a look at whether both lists they are in agree."""
-    mine, assigned = (
+    mine, assigned = [
         {task.id for task in await tasks.page(Query(name, 1_000_000))}
         for name in (list_of(Scope.MINE, "ann"), list_of(Scope.ASSIGNED, "bob"))
-    )
+    ]
     assert mine == assigned
     return mine
 
