@@ -19,6 +19,8 @@ def run(command: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
         ("auth", ["TASKSERVICE_MONGO_URL"]),
         ("tasks", ["TASKSERVICE_MONGO_URL", "TASKSERVICE_JWKS_URL"]),
         ("migrate", ["TASKSERVICE_MONGO_URL"]),
+        ("worker", ["TASKSERVICE_MONGO_URL", "TASKSERVICE_BUS_URL"]),
+        ("replay", ["TASKSERVICE_MONGO_URL", "TASKSERVICE_BUS_URL"]),
     ],
 )
 def test_missing_settings_are_named(command: str, missing: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,3 +84,23 @@ def test_an_unknown_command_is_a_usage_error(capsys: pytest.CaptureFixture[str])
         main(["crash"])
     assert exit_.value.code == 2
     assert "invalid choice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["hunter2", "amqp://", "http://hunter2", "kafka://[hunter2"])
+def test_an_address_of_no_broker_is_refused_without_being_shown(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TASKSERVICE_MONGO_URL", "mongodb://h")
+    monkeypatch.setenv("TASKSERVICE_BUS_URL", url)
+    status, sentence = run("replay", capsys)
+    assert status == 1
+    assert "TASKSERVICE_BUS_URL is not a usable broker address" in sentence
+    assert "hunter2" not in sentence
+
+
+@pytest.mark.parametrize("limit", ["0", "10001", "1000000000", "-1", "many", "9" * 5000])
+def test_the_number_of_dead_letters_to_replay_is_bounded(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["replay", f"--limit={limit}"])
+    assert exit_.value.code == 2
+    assert "must be a whole number from 1 to 10000" in capsys.readouterr().err

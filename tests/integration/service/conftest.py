@@ -17,7 +17,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from taskservice.database import INDEXES
 from taskservice.kit import mongo
 from taskservice.kit.settings import AuthSettings
+from taskservice.worker.activity import INDEXES as ACTIVITY_INDEXES
+from taskservice.worker.reminders import INDEXES as REMINDER_INDEXES
+from testkit.kafka import KafkaServer
 from testkit.mongod import PartUnavailable, ReplicaSet
+from testkit.rabbitmq import RabbitServer
 from testkit.redis_server import RedisServer
 from testkit.service_process import Process
 
@@ -41,6 +45,26 @@ def replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicaSet
 def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     try:
         running = RedisServer(tmp_path).__enter__()
+    except PartUnavailable as reason:
+        pytest.skip(str(reason))
+    yield running
+    running.__exit__()
+
+
+@pytest.fixture
+def rabbit_server(tmp_path: Path) -> Iterator[RabbitServer]:
+    try:
+        running = RabbitServer(tmp_path / "rabbitmq").__enter__()
+    except PartUnavailable as reason:
+        pytest.skip(str(reason))
+    yield running
+    running.__exit__()
+
+
+@pytest.fixture
+def kafka_server(tmp_path: Path) -> Iterator[KafkaServer]:
+    try:
+        running = KafkaServer(tmp_path / "kafka").__enter__()
     except PartUnavailable as reason:
         pytest.skip(str(reason))
     yield running
@@ -84,7 +108,7 @@ def auth_settings(
 async def database(auth_settings: AuthSettings) -> AsyncIterator[mongo.Mongo]:
     """A database of its own for the test, with every index."""
     connected = mongo.connect(auth_settings)
-    await connected.ensure_indexes(INDEXES)
+    await connected.ensure_indexes(INDEXES | ACTIVITY_INDEXES | REMINDER_INDEXES)
     yield connected
     await connected.drop()
     await connected.close()

@@ -32,6 +32,7 @@ from taskservice.kit.bus import (
     Rejected,
     partition_of,
 )
+from taskservice.kit.ids import new_id
 from taskservice.kit.logging import event
 from taskservice.kit.settings import BusSettings
 
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 
 DELIVERY_LIMIT = 50  # of a message whose consumer dies before it answers
 RECONNECT_SECONDS = 1.0
+REPLAY_HEADER = "replay"  # which replay put the message back: one that is refused again ends that replay
 
 _EVENTS = RabbitExchange(EXCHANGE, type=ExchangeType.DIRECT, durable=True)
 _DEAD_EXCHANGE = RabbitExchange(DEAD, type=ExchangeType.FANOUT, durable=True)
@@ -83,6 +85,7 @@ class RabbitBus:
 
     async def replay(self, limit: int, *, dry_run: bool) -> list[DeadLetter]:
         letters: list[DeadLetter] = []
+        replay = new_id()
         # A connection of its own: what is not acknowledged returns to the queue when it closes.
         broker = self._new_broker()
         subscriber = broker.subscriber(_DEAD_QUEUE, ack_policy=AckPolicy.MANUAL, decoder=_undecoded)
@@ -92,11 +95,11 @@ class RabbitBus:
             while len(letters) < limit:
                 async with _translated():
                     message = await subscriber.get_one(timeout=1, no_ack=False)
-                if message is None:
+                if message is None or message.headers.get(REPLAY_HEADER) == replay:
                     break
                 letter = _dead_letter(message)
                 if not dry_run:
-                    await self._publish(letter.key, letter.body, {}, _EVENTS)
+                    await self._publish(letter.key, letter.body, {REPLAY_HEADER: replay}, _EVENTS)
                     async with _translated():
                         await message.ack()
                 letters.append(letter)
@@ -190,10 +193,12 @@ class RabbitBus:
 
     async def _bury(self, message: RabbitMessage, reason: str) -> None:
         """Stores the message among the dead letters, however long that takes: only then it may be acknowledged."""
-        letter = _dead_letter(message)
+        letter, headers = _dead_letter(message), {REASON_HEADER: reason}
+        if replay := message.headers.get(REPLAY_HEADER):
+            headers[REPLAY_HEADER] = str(replay)
         while True:
             try:
-                return await self._publish(letter.key, letter.body, {REASON_HEADER: reason}, _DEAD_EXCHANGE)
+                return await self._publish(letter.key, letter.body, headers, _DEAD_EXCHANGE)
             except BusAway:
                 await asyncio.sleep(RECONNECT_SECONDS)
 

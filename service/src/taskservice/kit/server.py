@@ -11,7 +11,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import uvicorn
 import uvloop
@@ -72,6 +72,46 @@ async def _serve(app: Starlette, management: ASGIApp, health: Health, settings: 
             await asyncio.gather(side_task, leaving, return_exceptions=True)
         event(log, "stopped")
         return 0 if main.started else 1
+
+
+def run_background(work: Callable[[], Awaitable[None]], management: ASGIApp, health: Health, settings: Settings) -> int:
+    """Does the work until a signal, with nothing but the management port; returns the exit status.
+
+    Work that ends by itself has failed: what it raised is logged, and the status is 1. Raises SettingsError.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_work(work, management, health, settings))
+
+
+async def _work(work: Callable[[], Awaitable[None]], management: ASGIApp, health: Health, settings: Settings) -> int:
+    with _listen(settings.host, settings.management_port, "TASKSERVICE_MANAGEMENT_PORT") as side_socket:
+        side = _server(management, settings, 1)
+        working = asyncio.ensure_future(work())
+
+        def on_signal() -> None:
+            if not health.draining:
+                health.draining = True
+                event(log, "draining")
+                working.cancel()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, on_signal)
+
+        side_task = asyncio.create_task(side.serve([side_socket]))
+        event(log, "working", management_port=settings.management_port)
+        try:
+            await asyncio.wait((working,))
+        finally:
+            side.should_exit = True
+            await asyncio.gather(side_task, return_exceptions=True)
+        failure = None if working.cancelled() else working.exception()
+        if isinstance(failure, SettingsError):
+            raise failure
+        if failure is not None:
+            log.error("work_failed", exc_info=failure)
+        event(log, "stopped")
+        return 0 if health.draining and failure is None else 1
 
 
 async def _leave(drain: asyncio.Event, main: _Server, health: Health, seconds: float) -> None:
