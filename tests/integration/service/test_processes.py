@@ -239,3 +239,18 @@ def test_migrate_makes_the_indexes(replica_set: Any, driver: str, database_name:
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.splitlines()[0] == "index users.email_unique"
+
+
+def test_a_replica_set_is_not_spread_over_shards_and_says_so(replica_set: Any, driver: str, database_name: str) -> None:
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(Path(taskservice.__file__).parents[1]),
+        "TASKSERVICE_MONGO_URL": replica_set.url,
+        "TASKSERVICE_MONGO_DRIVER": driver,
+        "TASKSERVICE_MONGO_DATABASE": database_name,
+    }
+    command = [sys.executable, "-m", "taskservice", "migrate", "--shard"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith("taskservice migrate cannot go on: TASKSERVICE_MONGO_URL leads to the replica set rs0:")
