@@ -1,6 +1,7 @@
 """The sample behind a Gateway, on the cluster of the other end-to-end tests; the gateway is added if it is not there.
 
-One installation serves all modules here: a test that needs other values gets them for itself and gives them back.
+One installation serves all modules here: a test that needs other values gets them for itself and gives them back, and
+one that breaks things has an installation of its own.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ COLLECTOR = {
 }
 
 Reinstall = Callable[..., AbstractContextManager[None]]
+Installed = Callable[..., AbstractContextManager[Edge]]
+Upgrade = Callable[[Live, dict[str, Any]], None]
 
 
 @pytest.fixture(scope="session")
@@ -60,18 +63,36 @@ def stage(stage: Stage) -> Stage:
 
 
 @pytest.fixture(scope="session")
-def edge(stage: Stage) -> Iterator[Edge]:
-    make_namespace(stage, NAMESPACE)
-    live = Live(stage, NAMESPACE)
-    try:
-        live.apply(COLLECTOR)
-        install(live, {})
-        address = wait_for("the Gateway's address", lambda: address_of(live), 120, every=0.5)
-        edge = Edge(live, address)
-        wait_for("a task list through the gateway", lambda: serves(edge), 60, every=0.5)
+def installed(stage: Stage) -> Installed:
+    """``with installed(namespace, tasks={...}) as edge:`` the sample behind a Gateway of its own, gone at the end."""
+
+    @contextmanager
+    def run(namespace: str, **values: Any) -> Iterator[Edge]:
+        make_namespace(stage, namespace)
+        live = Live(stage, namespace)
+        try:
+            live.apply(COLLECTOR)
+            install(live, values)
+            address = wait_for("the Gateway's address", lambda: address_of(live), 120, every=0.5)
+            edge = Edge(live, address)
+            wait_for("a task list through the gateway", lambda: serves(edge), 60, every=0.5)
+            yield edge
+        finally:
+            stage.kubectl("delete", "namespace", namespace, "--wait=false")
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def edge(installed: Installed) -> Iterator[Edge]:
+    with installed(NAMESPACE) as edge:
         yield edge
-    finally:
-        stage.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def upgrade() -> Upgrade:
+    """``upgrade(edge.live, {"config": {...}})``: other values for good, merged into the usual ones."""
+    return install
 
 
 @pytest.fixture

@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import socket
 import ssl
-from datetime import UTC, datetime, timedelta
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from taskservice_demo.load import Load
 from taskservice_local.commands import wait_for
-from testkit.edge_client import HOST, TLS_SECRET, Edge
+from testkit.edge_client import HOST, Edge
+from testkit.edge_tls import handshake, make_certificate, put_certificate, shown
 
 ENOUGH = 300
-
-
-def handshake(edge: Edge, authorities: str, name: str = HOST, *protocols: str) -> ssl.SSLSocket:
-    context = ssl.create_default_context(cadata=authorities)
-    if protocols:
-        context.set_alpn_protocols(list(protocols))
-    plain = socket.create_connection((edge.address, 443), timeout=10)
-    try:
-        return context.wrap_socket(plain, server_hostname=name)
-    except BaseException:
-        plain.close()
-        raise
-
-
-def shown(edge: Edge, authorities: str) -> str:
-    """The certificate that the gateway shows to a new connection, in PEM."""
-    with handshake(edge, authorities) as connection:
-        return ssl.DER_cert_to_PEM_cert(connection.getpeercert(binary_form=True) or b"")
 
 
 def test_the_gateway_shows_the_certificate_of_the_secret(edge: Edge) -> None:
@@ -81,33 +59,3 @@ def test_a_certificate_is_changed_under_load_without_a_failed_request(edge: Edge
         changed = len(load.samples)
         wait_for("requests after", lambda: len(load.samples) > changed + ENOUGH, 90)
     assert load.failures() == []
-
-
-def make_certificate() -> tuple[str, str]:
-    """A certificate of its own signing for the sample's name, and its key, in PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=30))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return certificate.public_bytes(pem).decode(), private.decode()
-
-
-def put_certificate(edge: Edge, certificate: str, key: str) -> None:
-    """What cert-manager does at a renewal: new data in the same Secret."""
-    data = {
-        name: base64.b64encode(text.encode()).decode() for name, text in (("tls.crt", certificate), ("tls.key", key))
-    }
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": TLS_SECRET}, "type": "kubernetes.io/tls"}
-    edge.live.apply({**secret, "data": data})
