@@ -1,7 +1,8 @@
 """A load that goes on while things break: what was acknowledged is written down, and what may be repeated is repeated.
 
 The client's rule, that of any careful client: a call that changes nothing, or that carries a key by which the service
-knows it again, is made again, at most three times, after a broken connection, a time-out, or 502, 503 or 504.
+knows it again, is made again, at most three times, after a broken connection, a time-out, or 502, 503 or 504
+(or 409, with a key, while the first of them is still being answered).
 Everything else is asked once; whether a failed write happened nobody can tell, so it is listed and not called lost.
 """
 
@@ -24,6 +25,8 @@ from taskservice_demo.load import PASSWORD, Target
 PAUSES = (1.0, 3.0, 9.0)
 """Before each repetition, in seconds: together longer than an election of the database, which takes ten or more."""
 PASSING = frozenset({502, 503, 504})
+IN_FLIGHT = 409
+"""Said to a call with a key whose first attempt is still being answered: come back."""
 MOST_WORKERS = 32
 MOST_SECONDS = 900.0
 LONGEST_CALL = 60.0
@@ -77,7 +80,7 @@ class Client:
         for pause in (*PAUSES, None):
             try:
                 status, answer = self.once(method, path, body, key)
-                if status not in PASSING:
+                if status not in PASSING and not (key and status == IN_FLIGHT):
                     break
                 troubles.append(str(status))
             except (OSError, http.client.HTTPException) as error:
