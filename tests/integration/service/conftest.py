@@ -6,8 +6,9 @@ cannot have skips the layer and says why.
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import pytest
@@ -25,50 +26,47 @@ from testkit.rabbitmq import RabbitServer
 from testkit.redis_server import RedisServer
 from testkit.service_process import Process
 
+P = TypeVar("P")
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
 
 
+@contextmanager
+def _part(make: Callable[[], AbstractContextManager[P]]) -> Iterator[P]:
+    """A running part; a machine that cannot have it skips, and says why."""
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(make())
+        except PartUnavailable as reason:
+            pytest.skip(str(reason))
+        yield running
+
+
 @pytest.fixture(scope="session")
 def replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicaSet]:
-    try:
-        running = ReplicaSet(tmp_path_factory.mktemp("mongo")).__enter__()
-    except PartUnavailable as reason:
-        pytest.skip(str(reason))
-    yield running
-    running.__exit__()
+    with _part(lambda: ReplicaSet(tmp_path_factory.mktemp("mongo"))) as running:
+        yield running
 
 
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
-    try:
-        running = RedisServer(tmp_path).__enter__()
-    except PartUnavailable as reason:
-        pytest.skip(str(reason))
-    yield running
-    running.__exit__()
+    with _part(lambda: RedisServer(tmp_path)) as running:
+        yield running
 
 
 @pytest.fixture
 def rabbit_server(tmp_path: Path) -> Iterator[RabbitServer]:
-    try:
-        running = RabbitServer(tmp_path / "rabbitmq").__enter__()
-    except PartUnavailable as reason:
-        pytest.skip(str(reason))
-    yield running
-    running.__exit__()
+    with _part(lambda: RabbitServer(tmp_path / "rabbitmq")) as running:
+        yield running
 
 
 @pytest.fixture
 def kafka_server(tmp_path: Path) -> Iterator[KafkaServer]:
-    try:
-        running = KafkaServer(tmp_path / "kafka").__enter__()
-    except PartUnavailable as reason:
-        pytest.skip(str(reason))
-    yield running
-    running.__exit__()
+    with _part(lambda: KafkaServer(tmp_path / "kafka")) as running:
+        yield running
 
 
 @pytest.fixture(params=["motor", "pymongo"])

@@ -177,7 +177,6 @@ class TasksSettings(Settings):
     directory_attempt_seconds: Annotated[float, Field(ge=0.02, le=30)] = 0.5
     directory_breaker_failures: Annotated[int, Field(ge=1, le=100)] = 5
     directory_breaker_seconds: Annotated[float, Field(ge=0.1, le=300)] = 5.0
-    directory_cache_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
 
     @model_validator(mode="after")
     def _directory_has_token(self) -> Self:
