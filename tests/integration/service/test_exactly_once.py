@@ -22,6 +22,7 @@ from taskservice.kit.mongo import ASCENDING, DuplicateKeyError, Mongo
 from taskservice.kit.outbox import OUTBOX, MongoOutbox
 from taskservice.kit.settings import BusSettings
 from taskservice.worker.activity import ACTIVITY, PROGRESS
+from testkit.kafka import KafkaServer
 from testkit.mongod import ReplicaSet
 from testkit.rabbitmq import RabbitServer
 
@@ -31,6 +32,8 @@ SEED = int(os.environ.get("TASKSERVICE_SEED", "20261123"))
 VICTIMS = ("relay", "consumer", "broker", "primary")
 WRITERS = 12
 
+Broker = RabbitServer | KafkaServer
+
 
 class World:
     """The parts that may die, and how."""
@@ -39,7 +42,7 @@ class World:
         self,
         database: Mongo,
         replica_set: ReplicaSet,
-        broker: RabbitServer,
+        broker: Broker,
         start_worker: Callable[[], Any],
     ) -> None:
         self._database = database
@@ -179,7 +182,7 @@ async def dead_letters(url: str, partitions: int) -> list[bus.DeadLetter]:
         await opened.stop()
 
 
-def environment(broker: RabbitServer) -> dict[str, str]:
+def environment(broker: Broker) -> dict[str, str]:
     return {
         "TASKSERVICE_BUS_URL": broker.url,
         "TASKSERVICE_LEASE_SECONDS": "2",
@@ -189,11 +192,17 @@ def environment(broker: RabbitServer) -> dict[str, str]:
     }
 
 
+@pytest.fixture
+def broker(request: pytest.FixtureRequest) -> Broker:
+    return request.getfixturevalue(request.param)
+
+
 @pytest.mark.parametrize("driver", ["motor"], indirect=True)
-async def test_on_rabbitmq(
-    database: Mongo, replica_set: ReplicaSet, rabbit_server: RabbitServer, start_service: Callable[..., Any]
+@pytest.mark.parametrize("broker", ["rabbit_server", "kafka_server"], indirect=True)
+async def test_every_event_is_handled_once_in_effect_and_in_order_whoever_is_killed(
+    database: Mongo, replica_set: ReplicaSet, broker: Broker, start_service: Callable[..., Any]
 ) -> None:
-    world = World(database, replica_set, rabbit_server, lambda: start_service("worker", **environment(rabbit_server)))
+    world = World(database, replica_set, broker, lambda: start_service("worker", **environment(broker)))
     await play(world, database, subjects=250, each=20, kills=8)
     print(f"seed {SEED}: {', '.join(world.story)}")
-    assert await dead_letters(rabbit_server.url, 8) == []
+    assert await dead_letters(broker.url, 8) == []

@@ -1,6 +1,7 @@
 """Both services as processes, as the image runs them, spoken to over HTTP."""
 
 import asyncio
+import random
 import subprocess
 import sys
 import time
@@ -23,18 +24,19 @@ StartService = Callable[..., Any]
 
 def start_both(start_service: StartService, redis_server: RedisServer, **environment: str) -> tuple[Any, Any]:
     auth = start_service("auth", **environment)
-    tasks = start_service(
-        "tasks",
-        TASKSERVICE_JWKS_URL=f"{auth.url}/.well-known/jwks.json",
-        TASKSERVICE_REDIS_URL=redis_server.url,
-        **environment,
-    )
+    tasks = start_tasks(start_service, auth, redis_server, **environment)
     return auth.wait_until_ready(), tasks.wait_until_ready()
 
 
-def login(auth: Any) -> dict[str, str]:
-    httpx2.post(f"{auth.url}/v1/auth/register", json=ANN)
-    token = httpx2.post(f"{auth.url}/v1/auth/login", json=ANN).json()["access_token"]
+def start_tasks(start_service: StartService, auth: Any, redis_server: RedisServer, **environment: str) -> Any:
+    address = f"{auth.url}/.well-known/jwks.json"
+    return start_service("tasks", TASKSERVICE_JWKS_URL=address, TASKSERVICE_REDIS_URL=redis_server.url, **environment)
+
+
+def login(auth: Any, email: str = ANN["email"]) -> dict[str, str]:
+    person = ANN | {"email": email}
+    httpx2.post(f"{auth.url}/v1/auth/register", json=person)
+    token = httpx2.post(f"{auth.url}/v1/auth/login", json=person).json()["access_token"]
     return {"Authorization": f"Bearer {token}"}
 
 
@@ -141,6 +143,93 @@ def test_redis_away_is_bypassed_and_comes_back(
     events = [line["event"] for line in tasks.lines()]
     assert "redis_away" in events
     assert "redis_back" in events
+
+
+async def test_redis_dies_and_comes_back_under_many_clients_and_each_sees_its_own_writes(
+    start_service: StartService, redis_server: RedisServer
+) -> None:
+    """Two replicas, sixteen clients; each asks the other replica for what it has just written to one."""
+    auth, tasks = start_both(start_service, redis_server, TASKSERVICE_REDIS_RETRY_SECONDS="1")
+    replicas = [tasks, start_tasks(start_service, auth, redis_server, TASKSERVICE_REDIS_RETRY_SECONDS="1")]
+    replicas[1].wait_until_ready()
+    people = [await asyncio.to_thread(login, auth, f"person{n}@example.com") for n in range(8)]
+    rounds = 0
+    over = asyncio.Event()
+
+    async def client(number: int) -> None:
+        nonlocal rounds
+        own: list[str] = []
+        async with httpx2.AsyncClient(headers=people[number % len(people)], timeout=60) as session:
+            while not over.is_set():
+                here, there = (f"{replica.url}/v1/tasks" for replica in random.sample(replicas, 2))
+                created = await session.post(here, json={"title": f"round {rounds}"})
+                assert created.status_code == 201, created.text
+                own.append(created.json()["id"])
+                if len(own) > 20:
+                    gone = await session.delete(f"{here}/{own.pop(0)}")
+                    assert gone.status_code == 204, gone.text
+                for address in (there, here, there):
+                    answer = await session.get(address, params={"limit": 100})
+                    assert answer.status_code == 200, answer.text
+                    assert [one for one in own if one not in {task["id"] for task in answer.json()["items"]}] == []
+                rounds += 1
+
+    async def hits() -> float:
+        return sum([await asyncio.to_thread(count, replica, "hit") for replica in replicas])
+
+    async def until_hits_grow() -> None:
+        async with asyncio.timeout(120):
+            before = await hits()
+            while await hits() < before + 50:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.2)
+
+    async def story() -> None:
+        for _ in range(2):
+            await until_hits_grow()
+            await asyncio.to_thread(redis_server.kill)
+            so_far = rounds
+            async with asyncio.timeout(120):
+                while rounds < so_far + 100:  # noqa: ASYNC110 - traffic is what is waited for
+                    await asyncio.sleep(0.05)
+            await asyncio.to_thread(redis_server.start)
+        await until_hits_grow()
+        over.set()
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(16):
+            group.create_task(client(number))
+        group.create_task(story())
+    for replica in replicas:
+        assert {"redis_away", "redis_back"} <= {line["event"] for line in replica.lines()}
+
+
+async def test_one_idempotency_key_at_two_replicas_creates_one_task(
+    start_service: StartService, redis_server: RedisServer
+) -> None:
+    auth, tasks = start_both(start_service, redis_server)
+    replicas = [tasks, start_tasks(start_service, auth, redis_server).wait_until_ready()]
+    headers = await asyncio.to_thread(login, auth)
+    async with httpx2.AsyncClient(headers=headers, timeout=60) as client:
+
+        async def create(number: int, key: str, title: str) -> httpx2.Response:
+            address = f"{replicas[number % 2].url}/v1/tasks"
+            return await client.post(address, json={"title": title}, headers={"Idempotency-Key": key})
+
+        for intention in range(5):
+            answers = await asyncio.gather(*(create(n, f"key-{intention}", "once") for n in range(20)))
+            assert {answer.status_code for answer in answers} <= {201, 409}
+            made = {answer.json()["id"] for answer in answers if answer.status_code == 201}
+            assert len(made) == 1
+            in_flight = [answer.json()["code"] for answer in answers if answer.status_code == 409]
+            assert set(in_flight) <= {"request-in-flight"}
+            # Later, and at either: the same answer; for another body, none.
+            again = [await create(n, f"key-{intention}", "once") for n in range(2)]
+            assert {answer.json()["id"] for answer in again} == made
+            assert [answer.headers.get("idempotency-replayed") for answer in again] == ["true", "true"]
+            others = [await create(n, f"key-{intention}", "twice") for n in range(2)]
+            assert [answer.status_code for answer in others] == [422, 422]
+        listed = await client.get(f"{tasks.url}/v1/tasks", params={"limit": 100})
+        assert len(listed.json()["items"]) == 5
 
 
 async def test_a_service_that_leaves_drops_nothing(start_service: StartService, redis_server: RedisServer) -> None:

@@ -124,6 +124,27 @@ async def test_from_the_outbox_to_the_feed_and_back_from_the_dead_letters(
     assert {"working", "draining", "stopped"} <= {line["event"] for line in worker.lines()}
 
 
+async def test_what_is_done_through_the_api_reaches_the_feed_once_and_in_order(
+    database: Mongo, rabbit_server: RabbitServer, start_service: Callable[..., Any]
+) -> None:
+    auth = start_service("auth").wait_until_ready()
+    tasks = start_service("tasks", TASKSERVICE_JWKS_URL=f"{auth.url}/.well-known/jwks.json").wait_until_ready()
+    for _ in range(2):
+        start_service("worker", TASKSERVICE_BUS_URL=rabbit_server.url)
+    ann = {"email": "ann@example.com", "password": "correct-horse-battery"}
+    async with httpx2.AsyncClient(timeout=60) as client:
+        await client.post(f"{auth.url}/v1/auth/register", json=ann)
+        answer = await client.post(f"{auth.url}/v1/auth/login", json=ann)
+        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        path = tasks.url + (await client.post(f"{tasks.url}/v1/tasks", json={"title": "one"})).headers["location"]
+        assert (await client.patch(path, json={"title": "two"})).status_code == 200
+        assert (await client.post(f"{path}/comments", json={"text": "done?"})).status_code == 201
+        assert (await client.delete(path)).status_code == 204
+    await until_fed(database, 4)
+    entries = await database.collection(ACTIVITY).find({}).sort("order", ASCENDING).to_list(100)
+    assert [entry["type"] for entry in entries] == ["task.created", "task.updated", "task.commented", "task.deleted"]
+
+
 async def test_one_worker_holds_the_lease_and_another_follows(database: Mongo) -> None:
     leases = database.collection(LEASES)
     terms: dict[int, str] = {}

@@ -5,11 +5,13 @@ one key are handled one after the other, in the order of publishing; a message i
 has returned, and comes again when the process dies before. So it may be handled more than once.
 """
 
+import asyncio
 import importlib
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from taskservice.kit.errors import Unavailable
@@ -21,6 +23,7 @@ DEAD = f"{GROUP}.dead"  # what could not be handled
 
 KEY_HEADER, REASON_HEADER = "subject", "dead-reason"
 LONGEST_REASON = 500
+RETRY_SECONDS = 1.0
 
 ADAPTERS = {
     "amqp": "taskservice.kit.bus_rabbitmq:RabbitBus",
@@ -104,3 +107,44 @@ def connect(settings: BusSettings) -> Bus:
 def partition_of(key: str, partitions: int) -> int:
     """Which of the partitions a key belongs to; the same in every process and version."""
     return zlib.crc32(key.encode()) % partitions
+
+
+# What the adapters share.
+
+
+async def undecoded(message: Any) -> bytes:
+    """Bytes as they came: whether they mean something is for the handler to say."""
+    return message.body
+
+
+def dead_letter(headers: Mapping[str, Any], body: bytes, otherwise: str) -> DeadLetter:
+    """The dead letter of a message with these headers; `otherwise` is the reason of one that names none."""
+    return DeadLetter(str(headers.get(KEY_HEADER, "")), body, str(headers.get(REASON_HEADER) or otherwise))
+
+
+async def handle_or_bury(handler: Handler, body: bytes, bury: Callable[[str], Awaitable[None]]) -> None:
+    """Handles a message; one that is rejected is stored among the dead letters, however long that takes.
+
+    Only when this has returned the message may be acknowledged. `bury` takes the reason and may raise BusAway.
+    """
+    try:
+        await handler(body)
+    except Rejected as rejected:
+        reason = str(rejected)[:LONGEST_REASON]
+        while True:
+            try:
+                return await bury(reason)
+            except BusAway:
+                await asyncio.sleep(RETRY_SECONDS)
+
+
+@asynccontextmanager
+async def away_on(*errors: type[Exception]) -> AsyncIterator[None]:
+    """Raises BusAway in place of these errors of a client, and of a network that does not answer.
+
+    Clients raise RuntimeError for a channel or consumer that is closed or being restored.
+    """
+    try:
+        yield
+    except (*errors, OSError, TimeoutError, RuntimeError) as error:
+        raise BusAway("The broker did not answer in time.") from error

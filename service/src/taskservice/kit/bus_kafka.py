@@ -6,8 +6,7 @@ the handler. Topics are made when they are missing; their number of partitions i
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,13 +23,15 @@ from taskservice.kit.bus import (
     EXCHANGE,
     GROUP,
     KEY_HEADER,
-    LONGEST_REASON,
     REASON_HEADER,
     BusAway,
     DeadLetter,
     Handler,
     Message,
-    Rejected,
+    away_on,
+    dead_letter,
+    handle_or_bury,
+    undecoded,
 )
 from taskservice.kit.logging import event
 from taskservice.kit.settings import BusSettings
@@ -38,7 +39,7 @@ from taskservice.kit.settings import BusSettings
 log = logging.getLogger(__name__)
 
 REPLAY_GROUP = f"{DEAD}.replay"
-RETRY_SECONDS = 1.0
+_away = partial(away_on, KafkaError, FastStreamException)
 
 
 class KafkaBus:
@@ -58,14 +59,14 @@ class KafkaBus:
                 group_id=GROUP,
                 auto_offset_reset="earliest",
                 ack_policy=AckPolicy.MANUAL,
-                decoder=_undecoded,
+                decoder=undecoded,
                 no_reply=True,
                 # Consumers of the group within this process: partitions are handled side by side.
                 max_workers=self._settings.bus_workers,
             )
             subscriber(self._handling(handler))
         try:
-            async with _translated():
+            async with _away():
                 await self._declare()
                 await broker.start()
         except BaseException:
@@ -84,26 +85,26 @@ class KafkaBus:
             group_id=REPLAY_GROUP,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
-            decoder=_undecoded,
+            decoder=undecoded,
         )
         try:
-            async with _translated():
+            async with _away():
                 await broker.start()
                 consumer, partition = subscriber.consumer, Partition(DEAD, 0)
                 if consumer is None:
                     raise TimeoutError
                 end = (await consumer.end_offsets([partition]))[partition]
             while len(letters) < limit:
-                async with _translated():
+                async with _away():
                     if await consumer.position(partition) >= end:
                         break
                     message = await subscriber.get_one(timeout=self._settings.bus_timeout_seconds)
                     if message is None:
                         raise TimeoutError
-                letter = _dead_letter(message)
+                letter = _letter(message)
                 if not dry_run:
                     await self._publish(letter.key, letter.body, {}, EXCHANGE)
-                    async with _translated():
+                    async with _away():
                         await message.ack()
                 letters.append(letter)
         finally:
@@ -143,15 +144,12 @@ class KafkaBus:
     async def _publish(self, key: str, body: bytes, headers: dict[str, str], topic: str) -> None:
         if self._broker is None:
             raise BusAway("The bus is not connected.")
-        async with _translated(), asyncio.timeout(self._settings.bus_timeout_seconds):
+        async with _away(), asyncio.timeout(self._settings.bus_timeout_seconds):
             await self._broker.publish(body, topic, key=key.encode(), headers=headers | {KEY_HEADER: key})
 
     def _handling(self, handler: Handler) -> Any:
         async def handle(body: bytes, message: KafkaMessage) -> None:
-            try:
-                await handler(message.body)
-            except Rejected as reason:
-                await self._bury(message, str(reason)[:LONGEST_REASON])
+            await handle_or_bury(handler, message.body, partial(self._bury, message))
             try:
                 await message.ack()
             except KafkaError as error:
@@ -161,23 +159,12 @@ class KafkaBus:
         return handle
 
     async def _bury(self, message: KafkaMessage, reason: str) -> None:
-        """Stores the message among the dead letters, however long that takes: only then it may be committed."""
-        letter = _dead_letter(message)
-        while True:
-            try:
-                return await self._publish(letter.key, letter.body, {REASON_HEADER: reason}, DEAD)
-            except BusAway:
-                await asyncio.sleep(RETRY_SECONDS)
+        letter = _letter(message)
+        await self._publish(letter.key, letter.body, {REASON_HEADER: reason}, DEAD)
 
 
-async def _undecoded(message: Any) -> bytes:
-    """Bytes as they came: whether they mean something is for the handler to say."""
-    return message.body
-
-
-def _dead_letter(message: KafkaMessage) -> DeadLetter:
-    headers = message.headers
-    return DeadLetter(str(headers.get(KEY_HEADER, "")), message.body, str(headers.get(REASON_HEADER, "unknown")))
+def _letter(message: KafkaMessage) -> DeadLetter:
+    return dead_letter(message.headers, message.body, "unknown")
 
 
 async def _stop(broker: KafkaBroker) -> None:
@@ -185,11 +172,3 @@ async def _stop(broker: KafkaBroker) -> None:
         await broker.stop()
     except (KafkaError, OSError, RuntimeError) as error:
         event(log, "bus_stop_failed", logging.WARNING, error=type(error).__name__)
-
-
-@asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
-    try:
-        yield
-    except (KafkaError, FastStreamException, OSError, TimeoutError, RuntimeError) as error:
-        raise BusAway("The broker did not answer in time.") from error

@@ -7,8 +7,8 @@ again and again is set aside by the broker itself.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from aio_pika.abc import AbstractConnection
@@ -23,14 +23,17 @@ from taskservice.kit.bus import (
     EXCHANGE,
     GROUP,
     KEY_HEADER,
-    LONGEST_REASON,
     REASON_HEADER,
+    RETRY_SECONDS,
     BusAway,
     DeadLetter,
     Handler,
     Message,
-    Rejected,
+    away_on,
+    dead_letter,
+    handle_or_bury,
     partition_of,
+    undecoded,
 )
 from taskservice.kit.ids import new_id
 from taskservice.kit.logging import event
@@ -39,9 +42,9 @@ from taskservice.kit.settings import BusSettings
 log = logging.getLogger(__name__)
 
 DELIVERY_LIMIT = 50  # of a message whose consumer dies before it answers
-RECONNECT_SECONDS = 1.0
 REPLAY_HEADER = "replay"  # which replay put the message back: one that is refused again ends that replay
 
+_away = partial(away_on, AMQPError, FastStreamException)
 _EVENTS = RabbitExchange(EXCHANGE, type=ExchangeType.DIRECT, durable=True)
 _DEAD_EXCHANGE = RabbitExchange(DEAD, type=ExchangeType.FANOUT, durable=True)
 _DEAD_QUEUE = RabbitQueue(DEAD, queue_type=QueueType.QUORUM)
@@ -66,12 +69,12 @@ class RabbitBus:
                     _EVENTS,
                     channel=Channel(prefetch_count=1),
                     ack_policy=AckPolicy.MANUAL,
-                    decoder=_undecoded,
+                    decoder=undecoded,
                     no_reply=True,
                 )
                 subscriber(self._handling(handler))
         try:
-            async with _translated():
+            async with _away():
                 connection = await broker.connect()
                 await self._declare(broker, () if handler else self._queues())
                 await broker.start()
@@ -88,19 +91,19 @@ class RabbitBus:
         replay = new_id()
         # A connection of its own: what is not acknowledged returns to the queue when it closes.
         broker = self._new_broker()
-        subscriber = broker.subscriber(_DEAD_QUEUE, ack_policy=AckPolicy.MANUAL, decoder=_undecoded)
+        subscriber = broker.subscriber(_DEAD_QUEUE, ack_policy=AckPolicy.MANUAL, decoder=undecoded)
         try:
-            async with _translated():
+            async with _away():
                 await broker.start()
             while len(letters) < limit:
-                async with _translated():
+                async with _away():
                     message = await subscriber.get_one(timeout=1, no_ack=False)
                 if message is None or message.headers.get(REPLAY_HEADER) == replay:
                     break
-                letter = _dead_letter(message)
+                letter = _letter(message)
                 if not dry_run:
                     await self._publish(letter.key, letter.body, {REPLAY_HEADER: replay}, _EVENTS)
-                    async with _translated():
+                    async with _away():
                         await message.ack()
                 letters.append(letter)
         finally:
@@ -123,7 +126,7 @@ class RabbitBus:
         return RabbitBroker(
             self._settings.bus_url.get_secret_value(),
             default_channel=Channel(on_return_raises=True),
-            reconnect_interval=RECONNECT_SECONDS,
+            reconnect_interval=RETRY_SECONDS,
             timeout=self._settings.bus_timeout_seconds,
             graceful_timeout=self._settings.bus_graceful_seconds,
             logger=log,
@@ -160,7 +163,7 @@ class RabbitBus:
     async def _publish(self, key: str, body: bytes, headers: dict[str, Any], exchange: RabbitExchange) -> None:
         if self._broker is None:
             raise BusAway("The bus is not connected.")
-        async with _translated(), asyncio.timeout(self._settings.bus_timeout_seconds):
+        async with _away(), asyncio.timeout(self._settings.bus_timeout_seconds):
             await self._broker.publish(
                 body,
                 exchange=exchange,
@@ -179,10 +182,7 @@ class RabbitBus:
             if task is not None:
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
-            try:
-                await handler(message.body)
-            except Rejected as reason:
-                await self._bury(message, str(reason)[:LONGEST_REASON])
+            await handle_or_bury(handler, message.body, partial(self._bury, message))
             try:
                 await message.ack()
             except (AMQPError, OSError, RuntimeError) as error:
@@ -192,26 +192,14 @@ class RabbitBus:
         return handle
 
     async def _bury(self, message: RabbitMessage, reason: str) -> None:
-        """Stores the message among the dead letters, however long that takes: only then it may be acknowledged."""
-        letter, headers = _dead_letter(message), {REASON_HEADER: reason}
+        letter, headers = _letter(message), {REASON_HEADER: reason}
         if replay := message.headers.get(REPLAY_HEADER):
             headers[REPLAY_HEADER] = str(replay)
-        while True:
-            try:
-                return await self._publish(letter.key, letter.body, headers, _DEAD_EXCHANGE)
-            except BusAway:
-                await asyncio.sleep(RECONNECT_SECONDS)
+        await self._publish(letter.key, letter.body, headers, _DEAD_EXCHANGE)
 
 
-async def _undecoded(message: Any) -> bytes:
-    """Bytes as they came: whether they mean something is for the handler to say."""
-    return message.body
-
-
-def _dead_letter(message: RabbitMessage) -> DeadLetter:
-    headers = message.headers
-    reason = headers.get(REASON_HEADER) or f"its consumer died {DELIVERY_LIMIT} times"
-    return DeadLetter(str(headers.get(KEY_HEADER, "")), message.body, str(reason))
+def _letter(message: RabbitMessage) -> DeadLetter:
+    return dead_letter(message.headers, message.body, f"its consumer died {DELIVERY_LIMIT} times")
 
 
 async def _close(connection: AbstractConnection) -> None:
@@ -226,12 +214,3 @@ async def _stop(broker: RabbitBroker) -> None:
         await broker.stop()
     except (AMQPError, OSError, RuntimeError) as error:
         event(log, "bus_stop_failed", logging.WARNING, error=type(error).__name__)
-
-
-@asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
-    # The client raises RuntimeError for a channel that is closed or being restored.
-    try:
-        yield
-    except (AMQPError, FastStreamException, OSError, TimeoutError, RuntimeError) as error:
-        raise BusAway("The broker did not answer in time.") from error
