@@ -1,10 +1,11 @@
 """``make bench``: ratios against a floor that is measured in the same run; a table, and build/bench/report.json.
 
-    python tests/bench/run.py                  both benchmarks
+    python tests/bench/run.py                  every benchmark
     python tests/bench/run.py rollouts         one of them
     python tests/bench/run.py --installed      on the operator that is installed; nothing is upgraded
 
-Works in the namespace ``bench`` of the local cluster and removes it at the end.  See docs/benchmarks.md.
+What needs a cluster works in the namespace ``bench`` of the local one and removes it at the end.
+See docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import rollouts
+import routes
 import task_list
 
 from taskservice_demo.stage import OPERATOR_NAMESPACE, Stage, kubectl_for, make_namespace, prepare
@@ -34,9 +37,24 @@ from testkit.live import Live
 
 REPORT = CHECKOUT / "build" / "bench" / "report.json"
 NAMESPACE = "bench"
-BENCHMARKS: dict[str, tuple[str, Callable[[Live], dict[str, Any]], Callable[[dict[str, Any]], str]]] = {
-    "rollouts": ("API requests and CPU of one rollout", rollouts.measure, rollouts.render),
-    "task-list": ("requests per second of the task list", task_list.measure, task_list.render),
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What is measured: on the cluster, in a namespace of its own, or by processes on loopback."""
+
+    about: str
+    render: Callable[[dict[str, Any]], str]
+    on_cluster: Callable[[Live], dict[str, Any]] | None = None
+    on_loopback: Callable[[], dict[str, Any]] | None = None
+
+
+BENCHMARKS = {
+    "rollouts": Benchmark("API requests and CPU of one rollout", rollouts.render, rollouts.measure),
+    "task-list": Benchmark("requests per second of the task list in a pod", task_list.render, task_list.measure),
+    "routes": Benchmark(
+        "requests per second of the hot routes, and what each layer costs", routes.render, on_loopback=routes.measure
+    ),
 }
 
 
@@ -51,8 +69,10 @@ def main(words: list[str]) -> int:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}")
     report: dict[str, Any] = {"machine": {"cores": os.cpu_count()}, "results": {}, "failures": {}}
     try:
-        stage = installed() if options.installed else brought_up()
+        stage: Stage | None = None
         for name in options.benchmark or BENCHMARKS:
+            if stage is None and BENCHMARKS[name].on_cluster:
+                stage = installed() if options.installed else brought_up()
             run_one(name, stage, report)
     except LocalError as problem:
         say(f"The benchmarks ended early: {problem}")
@@ -66,21 +86,31 @@ def main(words: list[str]) -> int:
     return 1 if report["failures"] else 0
 
 
-def run_one(name: str, stage: Stage, report: dict[str, Any]) -> None:
-    """Run one benchmark in a fresh namespace, print its table, and put its figures or its failure into the report."""
-    about, measure, render = BENCHMARKS[name]
-    say(f"— {about}")
+def run_one(name: str, stage: Stage | None, report: dict[str, Any]) -> None:
+    """Run one benchmark, print its table, and put its figures or its failure into the report."""
+    benchmark = BENCHMARKS[name]
+    say(f"— {benchmark.about}")
     began = time.monotonic()
+    try:
+        result = measured(benchmark, stage)
+    except LocalError as problem:
+        report["failures"][name] = str(problem)
+        print(f"\n{benchmark.about}: no figures, because: {problem}\n", flush=True)
+    else:
+        report["results"][name] = {**result, "took_seconds": round(time.monotonic() - began, 1)}
+        print(f"\n{benchmark.about}\n{benchmark.render(result)}\n", flush=True)
+
+
+def measured(benchmark: Benchmark, stage: Stage | None) -> dict[str, Any]:
+    """The figures of one benchmark; on the cluster in a fresh namespace.  Raises LocalError."""
+    if benchmark.on_loopback:
+        return benchmark.on_loopback()
+    if stage is None or benchmark.on_cluster is None:
+        raise LocalError("it needs a cluster.")
     try:
         remove_namespace(stage)
         make_namespace(stage, NAMESPACE)
-        result = measure(Live(stage, NAMESPACE))
-    except LocalError as problem:
-        report["failures"][name] = str(problem)
-        print(f"\n{about}: no figures, because: {problem}\n", flush=True)
-    else:
-        report["results"][name] = {**result, "took_seconds": round(time.monotonic() - began, 1)}
-        print(f"\n{about}\n{render(result)}\n", flush=True)
+        return benchmark.on_cluster(Live(stage, NAMESPACE))
     finally:
         remove_namespace(stage)
 

@@ -18,6 +18,8 @@ from testkit.mongod import free_port
 class Process:
     """One service as the image runs it: `python -m taskservice <command>`."""
 
+    program: tuple[str, ...] = (sys.executable, "-m", "taskservice")
+
     def __init__(self, command: str, folder: Path, environment: dict[str, str]) -> None:
         self.port, self.management_port = free_port(), free_port()
         self.log = folder / f"{command}-{self.port}.log"
@@ -30,7 +32,7 @@ class Process:
         }
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "taskservice", command],
+                [*self.program, command],
                 env=inherited | own | environment,
                 stdout=log,
                 stderr=log,
@@ -78,3 +80,12 @@ class Process:
 
     def thaw(self) -> None:
         self._process.send_signal(signal.SIGCONT)
+
+    def keep_to(self, processor: int) -> None:
+        """Lets it run on one processor only, where others are measured one after the other."""
+        os.sched_setaffinity(self._process.pid, {processor})
+
+    def resident_mib(self) -> float:
+        """The memory that it holds now."""
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
