@@ -74,6 +74,9 @@ class FakeDoor:
             raise Away
         return await operation(self.redis)
 
+    async def read(self, command: str, *arguments: str) -> Any:
+        return await self.call(lambda redis: getattr(redis, command.lower())(list(arguments)))
+
     async def close(self) -> None:
         return None
 

@@ -106,7 +106,7 @@ class MirroredDenylist:
 
     async def refuses(self, session_id: str) -> bool:
         try:
-            marked, listed = await self._redis.call(lambda redis: _scores(redis, self._key, [MARK, session_id]))
+            marked, listed = await self._redis.read("ZMSCORE", self._key, MARK, session_id)
         except Away:
             return await self._store.refuses(session_id)
         if listed is not None:
@@ -178,10 +178,6 @@ class MirroredDenylist:
     async def _complete(self, proof: str, started: int) -> bool:
         arguments = (MARK, proof, started, round(self._lease * 1000))
         return bool(await self._redis.call(lambda redis: _script(redis, COMPLETE, self._key, *arguments)))
-
-
-async def _scores(redis: Redis, key: str, members: list[str]) -> list[float | None]:
-    return await redis.zmscore(key, members)  # pyright: ignore[reportReturnType] - of the asynchronous client
 
 
 async def _add(redis: Redis, key: str, scores: dict[str, float]) -> None:

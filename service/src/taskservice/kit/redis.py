@@ -2,12 +2,17 @@
 
 After a failure, calls are refused at once until the retry time has passed, so that a dead Redis costs one
 timeout per second and not one per request.
+
+Reads of many requests share round trips: while one is under way, what is asked waits for the next.
 """
 
+import asyncio
+import contextvars
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from redis.asyncio import ConnectionPool, Redis
@@ -15,6 +20,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from taskservice.kit import trace_context
 from taskservice.kit.logging import event
 from taskservice.kit.settings import Settings, SettingsError
 
@@ -22,9 +28,23 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+MOST_READS = 256
+"""Commands of one round trip."""
+
+Command = tuple[str | bytes, ...]
+
 
 class Away(Exception):
     """Redis did not answer, or is left alone because it did not answer a moment ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A read that waits for its answer, and the context that it was asked in."""
+
+    command: Command
+    answer: "asyncio.Future[Any]"
+    context: contextvars.Context
 
 
 class BestEffortRedis:
@@ -54,6 +74,8 @@ class BestEffortRedis:
         self._clock = clock
         self._closed_until = 0.0
         self._away = False
+        self._asked: list[_Asked] = []
+        self._reading: asyncio.Task[None] | None = None
 
     @property
     def connections(self) -> ConnectionPool:
@@ -77,7 +99,45 @@ class BestEffortRedis:
             event(log, "redis_back")
         return result
 
+    async def read(self, *command: str | bytes) -> Any:
+        """Redis's answer to one command that changes nothing, as the client decodes it. Raises Away."""
+        if self._clock() < self._closed_until:
+            raise Away
+        if trace_context.recording():
+            # A round trip of its own: in one that is shared, the span would belong to somebody else's trace.
+            return await self.call(lambda redis: _execute(redis, command))
+        asked = _Asked(command, asyncio.get_running_loop().create_future(), contextvars.copy_context())
+        self._asked.append(asked)
+        if self._reading is None:
+            self._read_on()
+        return await asked.answer
+
+    def _read_on(self) -> None:
+        """Starts a round trip for what is asked; whatever comes until it is answered goes with the next one."""
+        self._reading = asyncio.create_task(self._answer(), context=self._asked[0].context) if self._asked else None
+
+    async def _answer(self) -> None:
+        batch, self._asked = self._asked[:MOST_READS], self._asked[MOST_READS:]
+        failure: Exception = Away()
+        try:
+            answers = await self.call(lambda redis: _execute_all(redis, [asked.command for asked in batch]))
+            for asked, answer in zip(batch, answers, strict=True):
+                if not asked.answer.done():  # else whoever asked has left
+                    asked.answer.set_result(answer)
+        except asyncio.CancelledError:  # the process ends: nobody else is answered either
+            batch, self._asked = batch + self._asked, []
+            raise
+        except Exception as error:
+            failure = error
+        finally:
+            for asked in batch:
+                if not asked.answer.done():
+                    asked.answer.set_exception(failure)
+            self._read_on()
+
     async def close(self) -> None:
+        while self._reading is not None:
+            await asyncio.wait((self._reading,))
         closing: Any = self._client.aclose()
         await closing
 
@@ -97,3 +157,14 @@ async def opened(settings: Settings) -> AsyncIterator[BestEffortRedis | None]:
         yield redis
     finally:
         await redis.close()
+
+
+async def _execute(redis: Redis, command: Command) -> Any:
+    return await redis.execute_command(*command)
+
+
+async def _execute_all(redis: Redis, commands: list[Command]) -> list[Any]:
+    pipe = redis.pipeline(transaction=False)
+    for command in commands:
+        pipe.execute_command(*command)
+    return await pipe.execute()

@@ -57,6 +57,12 @@ def current() -> TraceContext | None:
     return span or _incoming.get()
 
 
+def recording() -> bool:
+    """Whether this process records spans, and the work at hand is sampled."""
+    span = current_span() if current_span is not None else None
+    return span is not None and span.sampled
+
+
 def outgoing() -> dict[str, str]:
     """Headers or metadata to send along; empty when there is no trace, or when instrumented clients send them."""
     context = current() if current_span is None else None

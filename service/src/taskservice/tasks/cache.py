@@ -131,9 +131,8 @@ class RedisListCache:
     async def _look_up(self, user: str, query: str) -> Lookup:
         if self._unsent:
             return Lookup()
-        keys = [EPOCH, _version_key(user), _entry_key(user, query)]
         try:
-            epoch, version, entry = await self._redis.call(lambda redis: _mget(redis, keys))
+            epoch, version, entry = await self._redis.read("MGET", EPOCH, _version_key(user), _entry_key(user, query))
             if epoch is None or version is None:
                 return Lookup(tag=await self._begin(user))
         except Away:
@@ -187,10 +186,6 @@ class RedisListCache:
         """The TTL in milliseconds, shortened by up to a fifth: what was filled together does not end together."""
         longest = self._ttl * 1000
         return longest - secrets.randbelow(longest // 5 + 1)
-
-
-async def _mget(redis: Redis, keys: list[str]) -> list[bytes | None]:
-    return await redis.mget(keys)  # pyright: ignore[reportReturnType] - decode_responses is off
 
 
 async def _lock(redis: Redis, key: str) -> bool:
