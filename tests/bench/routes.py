@@ -7,6 +7,7 @@ in turn, so that a neighbour's noise hits all. See docs/benchmarks.md.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -40,7 +41,8 @@ TASKS = 20
 LIST = f"/v1/tasks?limit={TASKS}"
 ANN = {"email": "ann@example.com", "password": "correct-horse-battery"}
 NEW_TASK = '{"title": "a task of a benchmark", "labels": ["bench"], "priority": "high"}'
-LOGIN = '{"email": "ann@example.com", "password": "correct-horse-battery"}'
+BOB = ANN | {"email": "bob@example.com"}
+"""Logs in again and again: his oldest sessions end, hers does not."""
 WRK = Need("wrk", "wrk", "wrk", "asks as fast as it is answered")
 UNMETERED = """
 import sys
@@ -145,8 +147,8 @@ def _variants(stack: ExitStack) -> tuple[list[Variant], str]:
             "bare create that stores",
             NEW_TASK,
         ),
-        Variant("bare password check", f"{bare.url}/v1/auth/login", body=LOGIN),
-        Variant("login", f"{auth.url}/v1/auth/login", "bare password check", LOGIN, auth),
+        Variant("bare password check", f"{bare.url}/v1/auth/login", body=json.dumps(BOB)),
+        Variant("login", f"{auth.url}/v1/auth/login", "bare password check", json.dumps(BOB), auth),
     ]
     return found, token
 
@@ -219,7 +221,8 @@ def _ask(variant: Variant, token: str, scripts: Path, seconds: int) -> float:
 
 
 def _account(auth: Process) -> str:
-    httpx2.post(f"{auth.url}/v1/auth/register", json=ANN).raise_for_status()
+    for person in (ANN, BOB):
+        httpx2.post(f"{auth.url}/v1/auth/register", json=person).raise_for_status()
     answer = httpx2.post(f"{auth.url}/v1/auth/login", json=ANN).raise_for_status()
     return answer.json()["access_token"]
 

@@ -220,8 +220,8 @@ async def test_one_idempotency_key_at_two_replicas_creates_one_task(
             assert {answer.status_code for answer in answers} <= {201, 409}
             made = {answer.json()["id"] for answer in answers if answer.status_code == 201}
             assert len(made) == 1
-            in_flight = [answer.json()["code"] for answer in answers if answer.status_code == 409]
-            assert set(in_flight) <= {"request-in-flight"}
+            in_flight = [answer.json()["type"] for answer in answers if answer.status_code == 409]
+            assert set(in_flight) <= {"urn:taskservice:problem:request-in-flight"}
             # Later, and at either: the same answer; for another body, none.
             again = [await create(n, f"key-{intention}", "once") for n in range(2)]
             assert {answer.json()["id"] for answer in again} == made

@@ -284,7 +284,7 @@ def service(tasks: MemoryTasks, cache: RedisListCache) -> TaskService:
 
 
 async def ids(service: TaskService, caller: Principal, scope: Scope) -> set[str]:
-    page = await service.list_page(caller, 400, scope)
+    page = await service.page(caller, service.query(caller, 400, scope))
     return {task.id for task in TaskPage.model_validate_json(page.body).items}
 
 
@@ -327,7 +327,8 @@ async def test_a_change_is_seen_in_every_list_it_touches(pod: Pod) -> None:
     ann, bob, carl = (Principal(name, "t") for name in ("ann", "bob", "carl"))
 
     async def titles() -> list[list[str]]:
-        pages = [await two.list_page(ann, 9), *[await two.list_page(c, 9, Scope.ASSIGNED) for c in (bob, carl)]]
+        asked = [(ann, Scope.MINE), (bob, Scope.ASSIGNED), (carl, Scope.ASSIGNED)]
+        pages = [await two.page(caller, two.query(caller, 9, scope)) for caller, scope in asked]
         return [[task.title for task in TaskPage.model_validate_json(page.body).items] for page in pages]
 
     task = json.loads((await one.create(ann, NewTask(title="a", assignee="bob"))).body)["id"]

@@ -8,8 +8,8 @@ import logging
 import re
 import secrets
 import time
+from contextlib import nullcontext
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +22,8 @@ from taskservice.kit.metrics import UNMATCHED, Metrics
 log = logging.getLogger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+READ_HEADERS = frozenset({b"x-request-id", b"content-length", b"transfer-encoding", trace_context.HEADER_BYTES})
+NOTHING = nullcontext()
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -41,17 +43,22 @@ class Edge:
         self._app = app
         self._metrics = metrics
         self._health = health
-        self._revision = revision
         self._max_body = max_body_bytes
         self._access_log = access_log
+        self._headers = [
+            (b"x-taskservice-revision", revision.encode("latin-1")),
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"no-referrer"),
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
 
         started = time.perf_counter()
-        sent = Headers(scope=scope)
-        request_id = sent.get("x-request-id", "")
+        # One pass over the raw headers, here and in the answer: this is done for every request.
+        sent = {name: value for name, value in scope["headers"] if name in READ_HEADERS}
+        request_id = sent.get(b"x-request-id", b"").decode("latin-1")
         if not REQUEST_ID.fullmatch(request_id):
             request_id = secrets.token_hex(8)
         status = 0
@@ -60,39 +67,47 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._decorate(MutableHeaders(scope=message), request_id)
+                self._decorate(message, request_id)
             await send(message)
 
-        with self._metrics.active.track_inprogress(), trace_context.following(sent.get(trace_context.HEADER)):
-            try:
-                self._refuse_declared(sent)
-                await self._app(scope, self._bounded(receive), send_decorated)
-            except Problem as problem:
-                await problems.response(problem)(scope, receive, send_decorated)
-            except Exception:
-                log.exception("unhandled_error", extra={"fields": {"request_id": request_id}})
-                if status:  # the answer has begun: the connection must break, or half of it looks whole
-                    raise
-                await problems.response(Problem())(scope, receive, send_decorated)
-            finally:
-                self._account(scope, sent, request_id, status or 500, time.perf_counter() - started)
+        named = sent.get(trace_context.HEADER_BYTES)
+        self._metrics.active.inc()
+        try:
+            with trace_context.following(named.decode("latin-1")) if named else NOTHING:
+                try:
+                    self._refuse_declared(sent)
+                    await self._app(scope, self._bounded(receive, sent), send_decorated)
+                except Problem as problem:
+                    await problems.response(problem)(scope, receive, send_decorated)
+                except Exception:
+                    log.exception("unhandled_error", extra={"fields": {"request_id": request_id}})
+                    if status:  # the answer has begun: the connection must break, or half of it looks whole
+                        raise
+                    await problems.response(Problem())(scope, receive, send_decorated)
+                finally:
+                    self._account(scope, request_id, status or 500, time.perf_counter() - started)
+        finally:
+            self._metrics.active.dec()
 
-    def _decorate(self, headers: MutableHeaders, request_id: str) -> None:
-        headers["X-TaskService-Revision"] = self._revision
-        headers["X-Request-Id"] = request_id
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["Referrer-Policy"] = "no-referrer"
-        headers.setdefault("Cache-Control", "no-store")
+    def _decorate(self, message: Message, request_id: str) -> None:
+        headers: list[tuple[bytes, bytes]] = [*message.get("headers", ()), *self._headers]
+        headers.append((b"x-request-id", request_id.encode("latin-1")))
+        if not any(name == b"cache-control" for name, _ in headers):
+            headers.append((b"cache-control", b"no-store"))
         if self._health.draining:
             # Tells clients on kept connections to come back on a new one, which another replica accepts.
-            headers["Connection"] = "close"
+            headers = [(name, value) for name, value in headers if name != b"connection"]
+            headers.append((b"connection", b"close"))
+        message["headers"] = headers
 
-    def _refuse_declared(self, sent: Headers) -> None:
-        length = sent.get("content-length", "")
-        if length.isascii() and length.isdigit() and int(length[:20]) > self._max_body:
+    def _refuse_declared(self, sent: dict[bytes, bytes]) -> None:
+        length = sent.get(b"content-length", b"")
+        if length.isdigit() and int(length[:20]) > self._max_body:
             raise PayloadTooLarge(f"The limit is {self._max_body} bytes.", headers={"Connection": "close"})
 
-    def _bounded(self, receive: Receive) -> Receive:
+    def _bounded(self, receive: Receive, sent: dict[bytes, bytes]) -> Receive:
+        if not (b"content-length" in sent or b"transfer-encoding" in sent):
+            return receive  # a request without either has no body (RFC 9112, 6.3)
         seen = 0
 
         async def bounded() -> Message:
@@ -106,7 +121,7 @@ class Edge:
 
         return bounded
 
-    def _account(self, scope: Scope, sent: Headers, request_id: str, status: int, seconds: float) -> None:
+    def _account(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in METHODS else "_OTHER"
         route = getattr(scope.get("route"), "path", UNMATCHED)
         self._metrics.observe_request(method, route, status, seconds)

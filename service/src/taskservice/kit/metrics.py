@@ -84,7 +84,9 @@ class Metrics:
             registry=self.registry,
         )
         info.labels(service, version, revision).set(1)
+        # Kept: finding a series by its labels costs more than counting.
         self._series: dict[tuple[str, str, int], Histogram] = {}
+        self._looked_up: dict[tuple[str, str], Counter] = {}
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Counts one answered request."""
@@ -98,7 +100,10 @@ class Metrics:
 
     def count_cache(self, cache: str, result: str) -> None:
         """Counts one look-up: `hit`, `shared` (with another that missed), `miss` or `away`."""
-        self._cache.labels(cache, result).inc()
+        series = self._looked_up.get((cache, result))
+        if series is None:
+            series = self._looked_up[cache, result] = self._cache.labels(cache, result)
+        series.inc()
 
     def count_cache_fill(self, cache: str) -> None:
         """Counts one entry that was written after a miss."""

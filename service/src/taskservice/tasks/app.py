@@ -22,7 +22,7 @@ from taskservice.tasks.cache import ListCache, NullListCache, RedisListCache
 from taskservice.tasks.cursor import Cursors
 from taskservice.tasks.directory import Directory
 from taskservice.tasks.directory_client import open_directory
-from taskservice.tasks.endpoints import router
+from taskservice.tasks.endpoints import lists, router
 from taskservice.tasks.repository import INDEXES, MongoTasks, TaskRepository
 from taskservice.tasks.service import TaskService
 
@@ -103,5 +103,6 @@ def create_app(
             yield
 
     app = create_shell("TaskService tasks", settings, runtime, lifespan)
+    app.include_router(lists)
     app.include_router(router)
     return app

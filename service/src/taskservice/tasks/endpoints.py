@@ -11,6 +11,7 @@ from taskservice.kit.idempotency import InFlight, KeyReused
 from taskservice.kit.idempotency_header import Key, answered
 from taskservice.kit.openapi import refusals
 from taskservice.tasks.errors import BadCursor, Forbidden, PreconditionFailed, TooManyComments, UnknownAssignee
+from taskservice.tasks.list_route import QUERY, ListRoute, page_response
 from taskservice.tasks.listing import Scope, Sort
 from taskservice.tasks.parameters import Filters, IfMatch
 from taskservice.tasks.schemas import (
@@ -26,9 +27,10 @@ from taskservice.tasks.schemas import (
     TaskView,
 )
 from taskservice.tasks.service import TaskService
-from taskservice.tasks.views import Page, entity_tag
+from taskservice.tasks.views import entity_tag
 
 router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
+lists = APIRouter(prefix="/v1/tasks", tags=["tasks"], route_class=ListRoute)
 
 DEFAULT_PAGE = 20
 
@@ -53,7 +55,7 @@ async def create(new: NewTask, caller: Caller, service: Service, key: Key) -> Re
     return answered(await service.create(caller, new, key))
 
 
-@router.get("", operation_id="list_tasks", response_model=TaskPage, responses=refusals(BadCursor))
+@lists.get("", operation_id="list_tasks", response_model=TaskPage, responses=refusals(BadCursor))
 async def list_tasks(
     request: Request,
     caller: Caller,
@@ -64,7 +66,8 @@ async def list_tasks(
     limit: Limit = DEFAULT_PAGE,
     cursor: After = None,
 ) -> Response:
-    return _page(request, await service.list_page(caller, limit, scope, sort, filters, cursor))
+    query = request.scope[QUERY] = service.query(caller, limit, scope, sort, filters, cursor)
+    return page_response(request, await service.page(caller, query))
 
 
 @router.get("/{task_id}", operation_id="get_task", responses=refusals(NotFound))
@@ -125,19 +128,9 @@ async def comments(
     limit: Limit = DEFAULT_PAGE,
     cursor: After = None,
 ) -> Response:
-    return _page(request, await service.comments(caller, str(task_id), limit, cursor))
+    return page_response(request, await service.comments(caller, str(task_id), limit, cursor))
 
 
 def _tagged(response: Response, task: TaskView) -> TaskView:
     response.headers["ETag"] = entity_tag(task.version)
     return task
-
-
-def _page(request: Request, page: Page) -> Response:
-    """Sent as it was cached: parsing and serialising it again would cost more than the look-up."""
-    response = Response(page.body, media_type="application/json")
-    if page.next is not None:
-        # Relative, because only the caller knows under which name the gateway was reached.
-        url = request.url.include_query_params(cursor=page.next)
-        response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
-    return response

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 
 from taskservice.tasks.model import Task
 
@@ -75,7 +76,7 @@ class Query:
     filter: Filter = Filter()
     after: str | None = None
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """What a cursor belongs to: the list, its order and its conditions, whatever the page."""
         f = self.filter
@@ -83,7 +84,7 @@ class Query:
         text = repr((self.list, self.sort.value, conditions))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    @property
+    @cached_property
     def key(self) -> str:
         """What an answer belongs to: the identity and the page."""
         text = repr((self.identity, self.limit, self.after))

@@ -70,7 +70,7 @@ class TaskService:
         """Raises NotFound, also for a task that the caller may not see."""
         return views.task(await self._readable(caller, task_id))
 
-    async def list_page(
+    def query(
         self,
         caller: Principal,
         limit: int,
@@ -78,17 +78,21 @@ class TaskService:
         sort: Sort = Sort.NEWEST,
         filter: Filter = Filter(),  # noqa: B008 - immutable
         cursor: str | None = None,
-    ) -> Page:
-        """A TaskPage, from the cache when it is certain. Raises BadCursor."""
+    ) -> Query:
+        """A page of one of the caller's lists; the same for the same arguments. Raises BadCursor."""
         query = Query(list_of(scope, caller.user_id), limit, sort, filter)
-        if cursor is not None:
-            query = replace(query, after=self._cursors.decode(cursor, query.identity))
+        if cursor is None:
+            return query
+        return replace(query, after=self._cursors.decode(cursor, query.identity))
+
+    async def page(self, caller: Principal, query: Query) -> Page:
+        """The TaskPage of a query of this caller, from the cache when it is certain."""
 
         async def read() -> bytes:
             found = await self._tasks.page(query.one_more())
-            last = position(found[limit - 1], sort) if len(found) > limit else None
+            last = position(found[query.limit - 1], query.sort) if len(found) > query.limit else None
             following = self._cursors.encode(last, query.identity) if last else None
-            page = TaskPage(items=[views.task(task) for task in found[:limit]], next=following)
+            page = TaskPage(items=[views.task(task) for task in found[: query.limit]], next=following)
             return Page(page.model_dump_json().encode(), following).packed()
 
         return Page.unpacked(await self._cache.through(caller.user_id, query.key, read))
