@@ -14,7 +14,7 @@ from typing import Any
 from taskservice.kit import trace_context
 
 # What no line shows need not be found out for each (the Optimization section of Python's logging guide).
-logging.logThreads = logging.logProcesses = logging.logMultiprocessing = logging.logAsyncioTasks = False
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 SECRET_WORDS = ("password", "token", "secret", "authorization", "cookie", "private_key", "credential")
 
