@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from fastapi import FastAPI
 
+from taskservice.activity.repository import ActivityLog, MemoryActivity
 from taskservice.auth import app as auth_app
 from taskservice.auth.lockout import MemoryFailures
 from taskservice.auth.repository import MemoryUsers
@@ -128,10 +129,13 @@ def run_auth(auth_settings: Callable[..., AuthSettings]) -> Callable[..., Any]:
     """`async with run_auth(setting=…) as service`; nothing is limited without a counter."""
 
     @asynccontextmanager
-    async def run(counter: Callable[[], Counter] = NoCounter, **changes: Any) -> AsyncIterator[Service]:
+    async def run(
+        counter: Callable[[], Counter] = NoCounter, **changes: Any
+    ) -> AsyncIterator[Service]:
         @asynccontextmanager
         async def open_adapters(*_: object) -> AsyncIterator[auth_app.Adapters]:
-            yield auth_app.Adapters(MemoryUsers(), MemorySessions(), MemoryFailures(), MemoryDenylist(), counter())
+            stores = (MemoryUsers(), MemorySessions(), MemoryFailures(), MemoryDenylist())
+            yield auth_app.Adapters(*stores, counter())
 
         settings, clock = auth_settings(**changes), Clock()
         runtime = Runtime.of("auth", settings)
@@ -144,13 +148,14 @@ def run_auth(auth_settings: Callable[..., AuthSettings]) -> Callable[..., Any]:
 
 @pytest.fixture
 def run_tasks(key: SigningKey, tasks_settings: Callable[..., TasksSettings]) -> Callable[..., Any]:
-    """`async with run_tasks(repository=…, cache=…, directory=…, setting=…) as service`."""
+    """`async with run_tasks(repository=…, cache=…, directory=…, activity=…, setting=…) as service`."""
 
     @asynccontextmanager
     async def run(
         repository: TaskRepository | None = None,
         cache: ListCache | None = None,
         directory: Directory | None = None,
+        activity: ActivityLog | None = None,
         **changes: Any,
     ) -> AsyncIterator[Service]:
         @asynccontextmanager
@@ -159,7 +164,8 @@ def run_tasks(key: SigningKey, tasks_settings: Callable[..., TasksSettings]) -> 
             answers = MemoryAnswers()
             tasks = repository or MemoryTasks(answers=answers)
             lists, known = cache or NullListCache(), directory or USERS
-            yield tasks_app.Adapters(tasks, answers, known, lists, keys, MemoryDenylist())
+            log = activity or MemoryActivity()
+            yield tasks_app.Adapters(tasks, answers, log, known, lists, keys, MemoryDenylist())
 
         settings, clock = tasks_settings(**changes), Clock()
         runtime = Runtime.of("tasks", settings)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from taskservice.database import INDEXES, SHARD_KEYS
+from taskservice.database import INDEXES, RETIRED, SHARD_KEYS, WHOLE
 from taskservice.kit.mongo import HASHED, shard_command
 from taskservice.tasks.repository import STATUSES
 from taskservice.tasks.schemas import Status
@@ -14,10 +14,20 @@ def test_every_sharded_collection_has_one_hashed_member_that_comes_first() -> No
         assert sum(direction == HASHED for _, direction in key) == 1, collection
 
 
+def test_every_collection_is_spread_or_said_to_be_small() -> None:
+    assert INDEXES.keys() <= SHARD_KEYS.keys()
+    assert not WHOLE & SHARD_KEYS.keys()
+
+
+def test_what_is_retired_is_not_made_again() -> None:
+    for collection, names in RETIRED.items():
+        assert not {index.name for index in INDEXES.get(collection, ())} & set(names)
+
+
 @pytest.mark.parametrize("collection", SHARD_KEYS)
 def test_no_unique_index_of_a_sharded_collection_leaves_its_key_out(collection: str) -> None:
     """A sharded cluster refuses it: a shard could not know of the others' values."""
-    for index in INDEXES[collection]:
+    for index in INDEXES.get(collection, ()):
         if index.unique:
             assert {name for name, _ in SHARD_KEYS[collection]} <= {name for name, _ in index.keys}, index.name
 

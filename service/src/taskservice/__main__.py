@@ -18,8 +18,12 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="|".join(COMMANDS))
     for name in COMMANDS:
         commands.add_parser(name)
-    commands.choices["migrate"].add_argument(
+    migrating = commands.choices["migrate"]
+    migrating.add_argument(
         "--shard", action="store_true", help="also spread the collections over the shards of a cluster"
+    )
+    migrating.add_argument(
+        "--again", action="store_true", help="look at all that earlier versions stored, not only at what is new"
     )
     replaying = commands.choices["replay"]
     replaying.add_argument("--limit", type=_limit, default=100, metavar="N", help="at most; 1 to 10000")
@@ -80,27 +84,20 @@ def run_replay(limit: int = 100, dry_run: bool = False) -> int:
     return 0
 
 
-def run_migrate(shard: bool = False) -> int:
-    """Creates every index, and spreads the collections if asked to. Safe to run at any time, by several at once."""
-    from taskservice.database import INDEXES, SHARD_KEYS
+def run_migrate(shard: bool = False, again: bool = False) -> int:
+    """Makes the database what this version expects, a line on standard output for each thing done."""
+    from taskservice.kit.errors import Unavailable
+    from taskservice.migration import migrate
 
     settings = load(Settings)
     logging.configure(settings.log_level, service="migrate", revision=settings.revision)
-
-    async def migrate() -> list[str]:
-        database = mongo.connect(settings)
-        try:
-            done = [f"index {name}" for name in await database.ensure_indexes(INDEXES)]
-            if shard:
-                done += [f"sharded {name}" for name in await database.shard(SHARD_KEYS)]
-            return done
-        finally:
-            await database.close()
-
     try:
-        print("\n".join(asyncio.run(migrate())))
+        asyncio.run(migrate(settings, lambda line: print(line, flush=True), shard=shard, again=again))
     except mongo.NotSharded as error:
         print(f"taskservice migrate cannot go on: {error}", file=sys.stderr)
+        return 1
+    except Unavailable:
+        print("taskservice migrate stopped: the database did not answer in time; run it again.", file=sys.stderr)
         return 1
     return 0
 

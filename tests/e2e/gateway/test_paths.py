@@ -21,7 +21,8 @@ def token(edge: Edge) -> str:
 
 def test_each_path_leads_to_its_service(edge: Edge, token: str) -> None:
     revisions = {name: edge.live.active(name) for name in ("auth", "tasks")}
-    assert edge.ask("GET", "/v1/tasks", token=token).headers["x-taskservice-revision"] == revisions["tasks"]
+    for path in ("/v1/tasks", "/v1/activity"):
+        assert edge.ask("GET", path, token=token).headers["x-taskservice-revision"] == revisions["tasks"]
     assert edge.ask("GET", "/v1/auth/me", token=token).headers["x-taskservice-revision"] == revisions["auth"]
     assert edge.ask("GET", "/.well-known/jwks.json").headers["x-taskservice-revision"] == revisions["auth"]
     created = edge.ask("POST", "/v1/tasks", body={"title": "from outside"}, token=token)

@@ -18,8 +18,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from taskservice.database import INDEXES
 from taskservice.kit import mongo
 from taskservice.kit.settings import AuthSettings
-from taskservice.worker.activity import INDEXES as ACTIVITY_INDEXES
-from taskservice.worker.reminders import INDEXES as REMINDER_INDEXES
 from testkit.kafka import KafkaServer
 from testkit.mongod import PartUnavailable, ReplicaSet
 from testkit.rabbitmq import RabbitServer
@@ -106,7 +104,7 @@ def auth_settings(
 async def database(auth_settings: AuthSettings) -> AsyncIterator[mongo.Mongo]:
     """A database of its own for the test, with every index."""
     connected = mongo.connect(auth_settings)
-    await connected.ensure_indexes(INDEXES | ACTIVITY_INDEXES | REMINDER_INDEXES)
+    await connected.ensure_indexes(INDEXES)
     yield connected
     await connected.drop()
     await connected.close()

@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from taskservice.activity.repository import ACTIVITY, FEED
 from taskservice.kit import bus
 from taskservice.kit.errors import Unavailable
 from taskservice.kit.events import Event
@@ -21,7 +22,7 @@ from taskservice.kit.ids import new_id
 from taskservice.kit.mongo import ASCENDING, DuplicateKeyError, Mongo
 from taskservice.kit.outbox import OUTBOX, MongoOutbox
 from taskservice.kit.settings import BusSettings
-from taskservice.worker.activity import ACTIVITY, PROGRESS
+from taskservice.worker.activity import PROGRESS
 from testkit.kafka import KafkaServer
 from testkit.mongod import ReplicaSet
 from testkit.rabbitmq import RabbitServer
@@ -145,6 +146,8 @@ async def check(database: Mongo, written: dict[str, list[str]]) -> None:
     for subject, ids in written.items():
         assert [entry["_id"] for entry in found[subject]] == ids
         assert [entry["order"] for entry in found[subject]] == list(range(1, len(ids) + 1))
+    fed = await database.collection(FEED).find({"person": "ann"}).to_list(100_000)
+    assert sorted(row["entry"] for row in fed) == sorted(id_ for ids in written.values() for id_ in ids)
     progress = await database.collection(PROGRESS).find({}).to_list(100_000)
     assert {(one["handled"], one["sequence"]) for one in progress} == {(len(ids), len(ids)) for ids in written.values()}
     # Every task was deleted in the end, and so was its reminder.

@@ -327,7 +327,7 @@ def test_migrate_makes_the_indexes(replica_set: Any, driver: str, database_name:
             timeout=60,
         )
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.splitlines()[0] == "index users.email_unique"
+        assert done.stdout.splitlines()[0] == "index sessions.user_newest"
 
 
 def test_a_replica_set_is_not_spread_over_shards_and_says_so(replica_set: Any, driver: str, database_name: str) -> None:

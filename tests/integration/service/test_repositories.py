@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from taskservice.auth.errors import EmailTaken
-from taskservice.auth.repository import USERS, MemoryUsers, MongoUsers, User, UserRepository
+from taskservice.auth.repository import MemoryUsers, MongoUsers, User, UserRepository
 from taskservice.kit.errors import Unavailable
 from taskservice.kit.ids import new_id
 from taskservice.kit.mongo import Mongo, connect
@@ -25,7 +25,7 @@ def a_user(email: str) -> User:
 
 @pytest.fixture(params=["mongo", "memory"])
 def users(request: pytest.FixtureRequest, database: Mongo) -> UserRepository:
-    return MongoUsers(database.collection(USERS)) if request.param == "mongo" else MemoryUsers()
+    return MongoUsers(database) if request.param == "mongo" else MemoryUsers()
 
 
 async def test_an_address_is_given_out_once(users: UserRepository) -> None:
@@ -64,7 +64,7 @@ async def test_a_database_that_does_not_answer_is_unavailable(auth_settings: Aut
     )
     database = connect(nobody)
     with pytest.raises(Unavailable):
-        await MongoUsers(database.collection(USERS)).by_id(new_id())
+        await MongoUsers(database).by_id(new_id())
     with pytest.raises(Unavailable):
         await mongo_tasks(database).get(new_id())
     with pytest.raises(Unavailable):

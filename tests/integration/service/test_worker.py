@@ -12,11 +12,11 @@ from typing import Any
 import httpx2
 import pytest
 
+from taskservice.activity.repository import ACTIVITY
 from taskservice.kit.events import Event
 from taskservice.kit.lease import LEASES, Lease, LeaseLost, Term
 from taskservice.kit.mongo import ASCENDING, Mongo, Session
 from taskservice.kit.outbox import OUTBOX, MongoOutbox
-from taskservice.worker.activity import ACTIVITY
 from taskservice.worker.reminders import REMINDERS
 from testkit.mongod import ReplicaSet
 from testkit.rabbitmq import RabbitServer

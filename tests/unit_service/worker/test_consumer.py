@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from taskservice.activity.entries import Entry
 from taskservice.kit.bus import Rejected
 from taskservice.kit.errors import Unavailable
 from taskservice.kit.events import Event, encode
-from taskservice.worker.activity import AlreadyHandled, Entry, Place
+from taskservice.worker.activity import AlreadyHandled, Place
 from taskservice.worker.consumer import Consumer
 from taskservice.worker.contract import TaskEvent
 from taskservice.worker.metrics import WorkerMetrics

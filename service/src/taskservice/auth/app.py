@@ -13,7 +13,7 @@ from taskservice.auth.gate import Gate
 from taskservice.auth.keys import KeyRing
 from taskservice.auth.lockout import FAILURES, FailureRepository, Lockout, MongoFailures
 from taskservice.auth.passwords import Argon2Passwords
-from taskservice.auth.repository import INDEXES, USERS, MongoUsers, UserRepository
+from taskservice.auth.repository import INDEXES, MongoUsers, UserRepository
 from taskservice.auth.service import AuthService
 from taskservice.auth.sessions import SESSIONS, MongoSessions, SessionRepository
 from taskservice.auth.tokens import Tokens
@@ -52,7 +52,7 @@ async def open_adapters(settings: AuthSettings, runtime: Runtime) -> AsyncIterat
         steps = {"mongo": lambda: database.ensure_indexes(INDEXES)}
         await stack.enter_async_context(warming(runtime.health, steps))
         yield Adapters(
-            MongoUsers(database.collection(USERS)),
+            MongoUsers(database),
             MongoSessions(database.collection(SESSIONS)),
             MongoFailures(database.collection(FAILURES)),
             denylist,

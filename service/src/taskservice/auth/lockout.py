@@ -11,10 +11,20 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from taskservice.auth.errors import TooManyFailures
-from taskservice.kit.mongo import ASCENDING, Collection, DuplicateKeyError, Index, ReturnDocument, translated
+from taskservice.kit.mongo import (
+    ASCENDING,
+    HASHED,
+    Collection,
+    DuplicateKeyError,
+    Index,
+    ReturnDocument,
+    ShardKeys,
+    translated,
+)
 
 FAILURES = "loginFailures"
 INDEXES = {FAILURES: (Index("goes_at", (("goesAt", ASCENDING),), expire_after_seconds=0),)}
+SHARD_KEYS: ShardKeys = {FAILURES: (("_id", HASHED),)}
 
 FORGOTTEN = timedelta(hours=24)
 

@@ -1,4 +1,9 @@
-"""All queries on users, and every index of auth. One document per user; `email` holds the normalised address."""
+"""All queries on users, and every index and shard key of auth.
+
+One document per user, found by its id; `email` holds the normalised address. Who has an address is a document of its
+own, found by the address and stored in the same transaction: so an address is given out once, and an account is found
+by either, also when users are spread over shards, where an index of `email` could not be unique.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,23 +14,25 @@ from taskservice.auth import lockout, sessions
 from taskservice.auth.errors import EmailTaken
 from taskservice.kit import denylist
 from taskservice.kit.mongo import (
-    ASCENDING,
-    Collection,
-    Cursor,
+    HASHED,
     Document,
     DuplicateKeyError,
-    Index,
+    Mongo,
     ReturnDocument,
+    Session,
+    ShardKeys,
     translated,
 )
 
-USERS = "users"
-INDEXES = (
-    {USERS: (Index("email_unique", (("email", ASCENDING),), unique=True),)}
-    | sessions.INDEXES
-    | lockout.INDEXES
-    | denylist.INDEXES
-)
+USERS, ADDRESSES = "users", "user_addresses"
+INDEXES = sessions.INDEXES | lockout.INDEXES | denylist.INDEXES
+SHARD_KEYS: ShardKeys = {
+    USERS: (("_id", HASHED),),
+    ADDRESSES: (("_id", HASHED),),
+    **sessions.SHARD_KEYS,
+    **lockout.SHARD_KEYS,
+    **denylist.SHARD_KEYS,
+}
 NAMES = {"display_name": "displayName"}
 
 
@@ -72,19 +79,25 @@ class UserRepository(Protocol):
 class MongoUsers:
     """UserRepository on MongoDB."""
 
-    def __init__(self, collection: Collection) -> None:
-        self._users = collection
+    def __init__(self, database: Mongo) -> None:
+        self._transaction = database.transaction
+        self._users = database.collection(USERS)
+        self._addresses = database.collection(ADDRESSES)
 
     async def add(self, user: User) -> None:
-        async with translated():
-            try:
-                await self._users.insert_one(_document(user))
-            except DuplicateKeyError:
-                raise EmailTaken from None
+        async def work(session: Session) -> None:
+            await self._addresses.insert_one({"_id": user.email, "user": user.id}, session=session)
+            await self._users.insert_one(_document(user), session=session)
+
+        try:
+            await self._transaction(work)
+        except DuplicateKeyError:
+            raise EmailTaken from None
 
     async def by_email(self, email: str) -> User | None:
         async with translated():
-            return _user(await self._users.find_one({"email": email}))
+            address = await self._addresses.find_one({"_id": email})
+            return _user(await self._users.find_one({"_id": address["user"]})) if address else None
 
     async def by_id(self, user_id: str) -> User | None:
         async with translated():
@@ -92,12 +105,8 @@ class MongoUsers:
 
     async def by_ids(self, user_ids: Sequence[str]) -> list[User]:
         async with translated():
-            documents = await self.find_by_ids(user_ids).to_list()
+            documents = await self._users.find({"_id": {"$in": list(user_ids)}}).to_list()
         return [user for document in documents if (user := _user(document))]
-
-    def find_by_ids(self, user_ids: Sequence[str]) -> Cursor:
-        """The query of `by_ids`, not yet sent; open so that its plan can be checked."""
-        return self._users.find({"_id": {"$in": list(user_ids)}})
 
     async def change(self, user_id: str, changes: Mapping[str, Any]) -> User | None:
         values = {NAMES[name]: value for name, value in changes.items()}

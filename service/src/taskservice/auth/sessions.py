@@ -9,11 +9,12 @@ from taskservice.kit.denylist import KEPT
 from taskservice.kit.mongo import (
     ASCENDING,
     DESCENDING,
+    HASHED,
     Collection,
-    Cursor,
     Document,
     Index,
     ReturnDocument,
+    ShardKeys,
     translated,
 )
 
@@ -24,6 +25,8 @@ INDEXES = {
         Index("goes_at", (("goesAt", ASCENDING),), expire_after_seconds=0),
     )
 }
+# A refresh knows the session and not the user. Who logs in, or out everywhere, asks every shard for the user's.
+SHARD_KEYS: ShardKeys = {SESSIONS: (("_id", HASHED),)}
 
 ROTATIONS_KEPT = 8
 
@@ -86,21 +89,14 @@ class MongoSessions:
     async def end_all(self, user_id: str, now: datetime) -> list[str]:
         async with translated():
             await self._sessions.update_many({"userId": user_id, "endedAt": None}, _ending(now))
-            documents = await self.find_of(user_id).to_list()
+            documents = await self._sessions.find({"userId": user_id}).to_list()
         return [document["_id"] for document in documents]
 
     async def newest(self, user_id: str, limit: int) -> list[Session]:
         async with translated():
-            documents = await self.find_newest(user_id, limit).to_list()
+            found = self._sessions.find({"userId": user_id, "endedAt": None}).sort("createdAt", DESCENDING)
+            documents = await found.limit(limit).to_list()
         return [_session(document) for document in documents]
-
-    def find_of(self, user_id: str) -> Cursor:
-        """The query of `end_all`, not yet sent; open so that its plan can be checked."""
-        return self._sessions.find({"userId": user_id})
-
-    def find_newest(self, user_id: str, limit: int) -> Cursor:
-        """The query of `newest`, not yet sent; open so that its plan can be checked."""
-        return self._sessions.find({"userId": user_id, "endedAt": None}).sort("createdAt", DESCENDING).limit(limit)
 
 
 class MemorySessions:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from taskservice.kit.jwt import LEEWAY, MAX_LIFETIME_SECONDS
-from taskservice.kit.mongo import ASCENDING, Collection, Cursor, DuplicateKeyError, Index, translated
+from taskservice.kit.mongo import ASCENDING, HASHED, Collection, DuplicateKeyError, Index, ShardKeys, translated
 
 DENYLIST = "denylist"
 INDEXES = {
@@ -20,6 +20,7 @@ INDEXES = {
         Index("added", (("addedAt", ASCENDING),)),
     )
 }
+SHARD_KEYS: ShardKeys = {DENYLIST: (("_id", HASHED),)}
 
 # Longer than any token can live, whatever lifetime is configured now or was when the token was issued.
 KEPT = timedelta(seconds=MAX_LIFETIME_SECONDS) + LEEWAY + timedelta(seconds=60)
@@ -80,21 +81,13 @@ class MongoDenylist:
 
     async def live(self, now: datetime, limit: int) -> list[Entry]:
         async with translated():
-            documents = await self.find_live(now, limit).to_list()
+            documents = await self._entries.find({"until": {"$gt": now}}).limit(limit).to_list()
         return [Entry(document["_id"], document["until"]) for document in documents]
-
-    def find_live(self, now: datetime, limit: int) -> Cursor:
-        """The query of `live`, not yet sent; open so that its plan can be checked."""
-        return self._entries.find({"until": {"$gt": now}}).limit(limit)
 
     async def added_since(self, moment: datetime) -> list[Entry]:
         async with translated():
-            documents = await self.find_added_since(moment).to_list()
+            documents = await self._entries.find({"addedAt": {"$gte": moment}}).to_list()
         return [Entry(document["_id"], document["until"]) for document in documents]
-
-    def find_added_since(self, moment: datetime) -> Cursor:
-        """The query of `added_since`, not yet sent; open so that its plan can be checked."""
-        return self._entries.find({"addedAt": {"$gte": moment}})
 
 
 class MemoryDenylist:

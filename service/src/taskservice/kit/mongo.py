@@ -102,8 +102,9 @@ class Collection(Protocol):
     async def update_many(self, filter: Document, update: Update, *, session: Session | None = ...) -> Any: ...
     async def delete_one(self, filter: Document, *, session: Session | None = ...) -> Any: ...
     async def delete_many(self, filter: Document, *, session: Session | None = ...) -> Any: ...
-    async def count_documents(self, filter: Document, *, limit: int = ...) -> int: ...
+    async def count_documents(self, filter: Document, *, limit: int = ..., hint: str = ...) -> int: ...
     async def create_indexes(self, indexes: list[IndexModel]) -> list[str]: ...
+    async def drop_index(self, index_or_name: str) -> None: ...
     async def index_information(self) -> Mapping[str, Any]: ...
 
 
@@ -215,16 +216,30 @@ class Mongo:
 
         Raises NotSharded on anything but a mongos.
         """
+        await self.require_mongos()
+        for collection, key in keys.items():
+            await self.collection(collection).create_indexes([IndexModel(list(key))])
+            await self._client.admin.command(shard_command(self._database.name, collection, key))
+        return [f"{collection} by {', '.join(name for name, _ in key)}" for collection, key in keys.items()]
+
+    async def require_mongos(self) -> None:
+        """Raises NotSharded on anything but a mongos."""
         hello = await self._client.admin.command("hello")
         if hello.get("msg") != "isdbgrid":
             kind = f"the replica set {hello['setName']}" if "setName" in hello else "a single server"
             raise NotSharded(
                 f"TASKSERVICE_MONGO_URL leads to {kind}: give the address of a mongos, or leave out --shard."
             )
-        for collection, key in keys.items():
-            await self.collection(collection).create_indexes([IndexModel(list(key))])
-            await self._client.admin.command(shard_command(self._database.name, collection, key))
-        return [f"{collection} by {', '.join(name for name, _ in key)}" for collection, key in keys.items()]
+
+    async def drop_indexes(self, unwanted: Mapping[str, Sequence[str]]) -> list[str]:
+        """Removes those indexes that are there, and returns their names."""
+        dropped: list[str] = []
+        for name, indexes in unwanted.items():
+            there = await self.collection(name).index_information()
+            for index in there.keys() & set(indexes):
+                await self.collection(name).drop_index(index)
+                dropped.append(f"{name}.{index}")
+        return dropped
 
     async def drop(self) -> None:
         """Removes the whole database. For tests."""

@@ -2,7 +2,7 @@
 
 A writer appends in the transaction of its change; the relay of the worker publishes what is pending and marks it.
 Published rows stay for a day, so that what a broker lost can be found, and are then removed by the database.
-The shard key to be is `subject` (hashed): the rows of one subject are together, and `_id` contains it.
+The shard key is `subject` (hashed): the rows of one subject are together, and `_id` contains it.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,12 @@ from taskservice.kit.events import Event, encode
 from taskservice.kit.mongo import ASCENDING, HASHED, Collection, Document, Index, Session, ShardKeys
 
 OUTBOX = "outbox"
+PENDING_OLDEST = "pending_oldest"
 RETENTION_SECONDS = 24 * 3600
 _PENDING = {"pending": True}
 INDEXES = {
     OUTBOX: (
-        Index("pending_oldest", (("appendedAt", ASCENDING),), partial=_PENDING),
+        Index(PENDING_OLDEST, (("appendedAt", ASCENDING),), partial=_PENDING),
         Index("pending_subject", (("subject", ASCENDING), ("sequence", ASCENDING)), partial=_PENDING),
         Index("published_expiry", (("publishedAt", ASCENDING),), expire_after_seconds=RETENTION_SECONDS),
     )

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
+from taskservice.activity import repository as activity_log
+from taskservice.activity.repository import ActivityLog, MongoActivity
 from taskservice.kit import denylist_mirror, idempotency, mongo, outbox, redis
 from taskservice.kit.app import Runtime, create_shell
 from taskservice.kit.bearer import Authenticator
@@ -18,6 +20,8 @@ from taskservice.kit.outbox import MongoOutbox
 from taskservice.kit.redis import BestEffortRedis
 from taskservice.kit.settings import TasksSettings
 from taskservice.kit.warmup import warming
+from taskservice.tasks import activity_endpoints
+from taskservice.tasks.activity import Activity
 from taskservice.tasks.cache import ListCache, NullListCache, RedisListCache
 from taskservice.tasks.cursor import Cursors
 from taskservice.tasks.directory import Directory
@@ -33,6 +37,7 @@ class Adapters:
 
     tasks: TaskRepository
     answers: Answers
+    activity: ActivityLog
     directory: Directory
     cache: ListCache
     keys: KeySource
@@ -59,13 +64,13 @@ async def open_adapters(settings: TasksSettings, runtime: Runtime) -> AsyncItera
             cooldown_seconds=settings.jwks_cooldown_seconds,
         )
         stack.push_async_callback(keys.close)
-        indexes = INDEXES | outbox.INDEXES | idempotency.INDEXES
+        indexes = INDEXES | outbox.INDEXES | idempotency.INDEXES | activity_log.INDEXES
         steps = {"mongo": lambda: database.ensure_indexes(indexes), "jwks": keys.warm}
         await stack.enter_async_context(warming(runtime.health, steps))
         directory = open_directory(settings, runtime, stack)
         answers = MongoAnswers(database.collection(idempotency.IDEMPOTENCY))
         tasks = MongoTasks(database, MongoOutbox(database.collection(outbox.OUTBOX)), answers)
-        yield Adapters(tasks, answers, directory, cache, keys, denylist)
+        yield Adapters(tasks, answers, MongoActivity(database), directory, cache, keys, denylist)
 
 
 def _open_cache(
@@ -89,15 +94,17 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        cursors = Cursors(settings.cursor_signing_key())
         async with open_adapters(settings, runtime) as adapters:
             app.state.tasks = TaskService(
                 adapters.tasks,
                 adapters.answers,
                 adapters.directory,
                 adapters.cache,
-                Cursors(settings.cursor_signing_key()),
+                cursors,
                 now,
             )
+            app.state.activity = Activity(app.state.tasks, adapters.activity, cursors)
             verifier = Verifier(adapters.keys, settings.jwt_issuer, settings.jwt_audience)
             app.state.authenticator = Authenticator(verifier, adapters.denylist)
             yield
@@ -105,4 +112,5 @@ def create_app(
     app = create_shell("TaskService tasks", settings, runtime, lifespan)
     app.include_router(lists)
     app.include_router(router)
+    app.include_router(activity_endpoints.router)
     return app

@@ -4,6 +4,9 @@ from taskservice.kit.mongo import Document
 from taskservice.tasks.listing import label_line, positions
 from taskservice.tasks.model import Comment, Task
 
+SINCE = {"priority": "normal", "labels": [], "dueAt": None, "assignee": None, "sequence": 0, "comments": 0}
+"""What a task of the first version lacks, and what it is without it."""
+
 
 def task_document(task: Task) -> Document:
     """All of a task. `deletedAt` is there only once it is deleted: the index that purges has nothing else in it."""
@@ -66,6 +69,7 @@ def _shown(task: Task) -> Document:
 
 
 def _task(document: Document, task_id: str) -> Task:
+    document = {**SINCE, **document}
     return Task(
         id=task_id,
         title=document["title"],
@@ -80,6 +84,6 @@ def _task(document: Document, task_id: str) -> Task:
         updated_at=document["updatedAt"],
         deleted_at=document.get("deletedAt"),
         version=document["version"],
-        sequence=document.get("sequence", 0),
-        comments=document.get("comments", 0),
+        sequence=document["sequence"],
+        comments=document["comments"],
     )

@@ -11,17 +11,16 @@ from taskservice.kit.idempotency import InFlight, KeyReused
 from taskservice.kit.idempotency_header import Key, answered
 from taskservice.kit.openapi import refusals
 from taskservice.tasks.errors import BadCursor, Forbidden, PreconditionFailed, TooManyComments, UnknownAssignee
-from taskservice.tasks.list_route import QUERY, ListRoute, page_response
+from taskservice.tasks.list_route import QUERY, ListRoute
 from taskservice.tasks.listing import Scope, Sort
+from taskservice.tasks.pages import DEFAULT_PAGE, After, Limit, page_response
 from taskservice.tasks.parameters import Filters, IfMatch
 from taskservice.tasks.schemas import (
     Assignment,
     CommentPage,
     CommentView,
-    CursorText,
     NewComment,
     NewTask,
-    PageSize,
     TaskChange,
     TaskPage,
     TaskView,
@@ -32,16 +31,12 @@ from taskservice.tasks.views import entity_tag
 router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
 lists = APIRouter(prefix="/v1/tasks", tags=["tasks"], route_class=ListRoute)
 
-DEFAULT_PAGE = 20
-
 
 async def _service(request: Request) -> TaskService:
     return request.app.state.tasks
 
 
 Service = Annotated[TaskService, Depends(_service)]
-Limit = Annotated[PageSize, Query()]
-After = Annotated[CursorText | None, Query(description="`next` of the page before, with the same parameters.")]
 
 
 @router.post(

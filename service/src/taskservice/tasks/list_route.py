@@ -14,8 +14,8 @@ from fastapi.routing import APIRoute
 
 from taskservice.kit.bearer import caller_of
 from taskservice.tasks.listing import Query
+from taskservice.tasks.pages import page_response
 from taskservice.tasks.service import TaskService
-from taskservice.tasks.views import Page
 
 QUERY = "taskservice.query"
 MOST_REMEMBERED = 10_000
@@ -49,13 +49,3 @@ class ListRoute(APIRoute):
             return answer
 
         return handle
-
-
-def page_response(request: Request, page: Page) -> Response:
-    """A page sent as it was cached: parsing and serialising it again would cost more than the look-up."""
-    response = Response(page.body, media_type="application/json")
-    if page.next is not None:
-        # Relative, because only the caller knows under which name the gateway was reached.
-        url = request.url.include_query_params(cursor=page.next)
-        response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
-    return response

@@ -158,3 +158,46 @@ class CommentPage(_Model):
 
     items: list[CommentView]
     next: str | None
+
+
+class ActivityView(_Model):
+    """One thing that happened to a task. `title` is the one it had then; `actor` is null for what nobody did."""
+
+    id: str
+    type: str = Field(examples=["task.created", "task.updated", "task.assigned", "task.commented", "reminder.due"])
+    task: str
+    title: str
+    actor: str | None
+    at: datetime
+    details: dict[str, str | list[str]] = Field(
+        description="By type: `changed`, `assignee` and `previous`, `comment_id` and `excerpt`, or `person`.",
+        examples=[{"changed": ["title", "due_at"]}, {"assignee": "0199a1c2-7b1e-7c3d-9a4f-2f1d5b6c7e80"}],
+    )
+
+
+class ActivityPage(_Model):
+    """Newest first. `next` is the cursor of the following page, null on the last one."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "items": [
+                        {
+                            "id": "0199a1c3-0f4a-7e21-8c55-6d0b1e9f3a42",
+                            "type": "task.assigned",
+                            "task": "0199a1c2-6a10-7b8c-b1d2-90c4e5f6a7b8",
+                            "title": "Buy milk",
+                            "actor": "0199a1c0-11aa-7bbb-8ccc-2dd3ee4ff506",
+                            "at": "2026-11-23T12:00:00.123Z",
+                            "details": {"assignee": "0199a1c2-7b1e-7c3d-9a4f-2f1d5b6c7e80"},
+                        }
+                    ],
+                    "next": None,
+                }
+            ]
+        }
+    )
+
+    items: list[ActivityView]
+    next: str | None

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from taskservice.activity.entries import Entry
 from taskservice.kit.idempotency import Answer
 from taskservice.tasks.model import Comment, Task
-from taskservice.tasks.schemas import CommentView, Priority, Status, TaskView
+from taskservice.tasks.schemas import ActivityView, CommentView, Priority, Status, TaskView
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,18 @@ def task(task: Task) -> TaskView:
 
 def comment(comment: Comment) -> CommentView:
     return CommentView(id=comment.id, author=comment.author, text=comment.text, created_at=comment.created_at)
+
+
+def activity(entry: Entry) -> ActivityView:
+    return ActivityView(
+        id=entry.id,
+        type=entry.type,
+        task=entry.task,
+        title=entry.title,
+        actor=entry.actor,
+        at=entry.at,
+        details=dict(entry.details),
+    )
 
 
 def entity_tag(version: int) -> str:

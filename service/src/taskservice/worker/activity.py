@@ -1,56 +1,32 @@
-"""The activity feed: one entry per event, for the people it concerns. All of the worker's queries on it.
+"""What the worker does with the activity: it counts the events of each task, and adds an entry for each.
 
-An entry's id is that of its event. That makes the feed the record of what was handled, too: an entry and
+An entry's id is that of its event. That makes the activity the record of what was handled, too: an entry and
 everything else that its event does are stored in one transaction, and a second delivery finds the entry.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
+from taskservice.activity.entries import Entry
+from taskservice.activity.repository import RETENTION_SECONDS, MongoActivity
 from taskservice.kit.mongo import (
     ASCENDING,
-    DESCENDING,
+    HASHED,
     Collection,
-    Document,
     DuplicateKeyError,
     Index,
     ReturnDocument,
     Session,
+    ShardKeys,
 )
 
-ACTIVITY = "activity"
 PROGRESS = "activity_progress"
-RETENTION_SECONDS = 180 * 24 * 3600  # far beyond the time after which a message could come again
-INDEXES = {
-    ACTIVITY: (
-        Index("people_newest", (("people", ASCENDING), ("_id", DESCENDING))),
-        Index("task_newest", (("task", ASCENDING), ("_id", DESCENDING))),
-        Index("expiry", (("storedAt", ASCENDING),), expire_after_seconds=RETENTION_SECONDS),
-    ),
-    PROGRESS: (Index("expiry", (("storedAt", ASCENDING),), expire_after_seconds=RETENTION_SECONDS),),
-}
+INDEXES = {PROGRESS: (Index("expiry", (("storedAt", ASCENDING),), expire_after_seconds=RETENTION_SECONDS),)}
+SHARD_KEYS: ShardKeys = {PROGRESS: (("_id", HASHED),)}
 
 
 class AlreadyHandled(Exception):
-    """The feed has this entry: the event was delivered before."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One line of the feed."""
-
-    id: str
-    type: str
-    task: str
-    title: str
-    owner: str
-    actor: str | None
-    people: Sequence[str]
-    at: datetime
-    details: Mapping[str, Any]
-    order: int | None = None  # the how-manieth event of its task that was handled; None for what is no event
+    """There is such an entry: the event was delivered before."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +38,10 @@ class Place:
 
 
 class Feed:
-    """The feed on MongoDB."""
+    """The activity and its progress on MongoDB."""
 
-    def __init__(self, entries: Collection, progress: Collection) -> None:
-        self._entries = entries
+    def __init__(self, activity: MongoActivity, progress: Collection) -> None:
+        self._activity = activity
         self._progress = progress
 
     async def advance(self, subject: str, sequence: int, session: Session) -> Place:
@@ -79,25 +55,14 @@ class Feed:
         )
         return Place(before["handled"] + 1, before["sequence"]) if before else Place(1, 0)
 
+    async def last(self, subject: str, session: Session) -> int:
+        """The highest sequence that was handled; 0 when there was none."""
+        found = await self._progress.find_one({"_id": subject}, session=session)
+        return found["sequence"] if found else 0
+
     async def add(self, entry: Entry, session: Session) -> None:
         """Raises AlreadyHandled, and then nothing of the transaction happens."""
         try:
-            await self._entries.insert_one(_document(entry), session=session)
+            await self._activity.add(entry, session)
         except DuplicateKeyError:
             raise AlreadyHandled from None
-
-
-def _document(entry: Entry) -> Document:
-    return {
-        "_id": entry.id,
-        "type": entry.type,
-        "task": entry.task,
-        "title": entry.title,
-        "owner": entry.owner,
-        "actor": entry.actor,
-        "people": list(entry.people),
-        "at": entry.at,
-        "details": dict(entry.details),
-        "order": entry.order,
-        "storedAt": datetime.now(UTC),
-    }

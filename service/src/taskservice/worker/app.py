@@ -5,6 +5,8 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
+from taskservice.activity import repository as activity
+from taskservice.activity.repository import MongoActivity
 from taskservice.kit import bus, mongo
 from taskservice.kit.app import Runtime
 from taskservice.kit.bus import DeadLetter
@@ -13,8 +15,9 @@ from taskservice.kit.outbox import INDEXES as OUTBOX_INDEXES
 from taskservice.kit.outbox import OUTBOX
 from taskservice.kit.settings import WorkerSettings
 from taskservice.kit.warmup import warming
-from taskservice.worker import activity, reminders
-from taskservice.worker.activity import ACTIVITY, PROGRESS, Feed
+from taskservice.worker import activity as progress
+from taskservice.worker import reminders
+from taskservice.worker.activity import PROGRESS, Feed
 from taskservice.worker.consumer import Consumer
 from taskservice.worker.metrics import WorkerMetrics
 from taskservice.worker.relay import LagWatch, Relay
@@ -32,7 +35,7 @@ async def work(settings: WorkerSettings, runtime: Runtime) -> None:
         events = bus.connect(settings)
         stack.push_async_callback(events.stop)
 
-        feed = Feed(database.collection(ACTIVITY), database.collection(PROGRESS))
+        feed = Feed(MongoActivity(database), database.collection(PROGRESS))
         due = Reminders(database.collection(REMINDERS))
         rows = database.collection(OUTBOX)
         consumer = Consumer(
@@ -61,8 +64,9 @@ async def work(settings: WorkerSettings, runtime: Runtime) -> None:
         lease = Lease(
             database.collection(LEASES), LEASE, settings.lease_seconds, on_change=lambda held: metrics.leading.set(held)
         )
+        indexes = OUTBOX_INDEXES | activity.INDEXES | progress.INDEXES | reminders.INDEXES
         steps = {
-            "mongo": lambda: database.ensure_indexes(OUTBOX_INDEXES | activity.INDEXES | reminders.INDEXES),
+            "mongo": lambda: database.ensure_indexes(indexes),
             "bus": lambda: events.start(consumer.handle),
         }
         await stack.enter_async_context(warming(runtime.health, steps))

@@ -8,11 +8,12 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 
+from taskservice.activity.entries import Entry
 from taskservice.kit.bus import Rejected
 from taskservice.kit.errors import Unavailable
 from taskservice.kit.logging import event
 from taskservice.kit.mongo import Session, Transactions
-from taskservice.worker.activity import AlreadyHandled, Entry, Feed, Place
+from taskservice.worker.activity import AlreadyHandled, Feed, Place
 from taskservice.worker.contract import TaskEvent, interpret
 from taskservice.worker.metrics import WorkerMetrics
 from taskservice.worker.reminders import Reminders
@@ -121,6 +122,7 @@ def _entry(told: TaskEvent, place: Place) -> Entry:
         people=told.people,
         at=about.occurred_at,
         details=told.details,
+        sequence=about.sequence,
         order=place.order,
     )
 

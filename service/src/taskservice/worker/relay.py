@@ -14,6 +14,7 @@ from taskservice.kit.errors import Unavailable
 from taskservice.kit.lease import LeaseLost, Term
 from taskservice.kit.logging import event
 from taskservice.kit.mongo import ASCENDING, Collection, Document, Session, Transactions, translated
+from taskservice.kit.outbox import PENDING_OLDEST
 from taskservice.worker.contract import VERSIONS
 from taskservice.worker.metrics import WorkerMetrics
 
@@ -97,8 +98,9 @@ class Relay:
 
     async def _mark(self, confirmed: list[str], term: Term, session: Session) -> None:
         await term.fence(session)
+        subjects = sorted({row_id.rpartition(":")[0] for row_id in confirmed})
         await self._rows.update_many(
-            {"_id": {"$in": confirmed}},
+            {"_id": {"$in": confirmed}, "subject": {"$in": subjects}},
             {"$set": {"publishedAt": datetime.now(UTC)}, "$unset": {"pending": ""}},
             session=session,
         )
@@ -128,7 +130,9 @@ class LagWatch:
     async def measure(self) -> None:
         """Raises Unavailable."""
         async with translated():
-            self._metrics.pending.set(await self._rows.count_documents(_PENDING, limit=MOST_COUNTED))
+            # Named, because no condition is about a member of it: the planner would read the whole collection.
+            waiting = await self._rows.count_documents(_PENDING, limit=MOST_COUNTED, hint=PENDING_OLDEST)
+            self._metrics.pending.set(waiting)
             oldest = await self._rows.find(_PENDING).sort("appendedAt", ASCENDING).limit(1).to_list(1)
         age = (datetime.now(UTC) - oldest[0]["appendedAt"]).total_seconds() if oldest else 0.0
         self._metrics.lag.set(max(age, 0.0))

@@ -11,11 +11,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from taskservice.activity.entries import Entry
 from taskservice.kit.ids import new_id
 from taskservice.kit.lease import Term
 from taskservice.kit.logging import event
-from taskservice.kit.mongo import ASCENDING, Collection, Document, Index, Session, Transactions, translated
-from taskservice.worker.activity import Entry, Feed
+from taskservice.kit.mongo import (
+    ASCENDING,
+    HASHED,
+    Collection,
+    Document,
+    Index,
+    Session,
+    ShardKeys,
+    Transactions,
+    translated,
+)
+from taskservice.worker.activity import Feed
 from taskservice.worker.contract import CLOSED, TaskEvent
 
 log = logging.getLogger(__name__)
@@ -23,6 +34,7 @@ log = logging.getLogger(__name__)
 REMINDERS = "reminders"
 _WAITING = {"state": "waiting"}
 INDEXES = {REMINDERS: (Index("waiting_due", (("dueAt", ASCENDING),), partial=_WAITING),)}
+SHARD_KEYS: ShardKeys = {REMINDERS: (("_id", HASHED),)}
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,7 @@ class FeedNotifier:
             people=list(dict.fromkeys((reminder.person, reminder.owner))),
             at=reminder.due_at,
             details={"person": reminder.person},
+            sequence=await self._feed.last(reminder.task, session),
         )
         await self._feed.add(entry, session)
 
