@@ -22,6 +22,7 @@ from taskservice.auth import app as auth_app
 from taskservice.auth.lockout import MemoryFailures
 from taskservice.auth.repository import MemoryUsers
 from taskservice.auth.sessions import MemorySessions
+from taskservice.directory.cache import CardCache, NullCardCache
 from taskservice.kit.app import Runtime
 from taskservice.kit.denylist import MemoryDenylist
 from taskservice.kit.idempotency import MemoryAnswers
@@ -130,12 +131,12 @@ def run_auth(auth_settings: Callable[..., AuthSettings]) -> Callable[..., Any]:
 
     @asynccontextmanager
     async def run(
-        counter: Callable[[], Counter] = NoCounter, **changes: Any
+        counter: Callable[[], Counter] = NoCounter, cards: CardCache | None = None, **changes: Any
     ) -> AsyncIterator[Service]:
         @asynccontextmanager
         async def open_adapters(*_: object) -> AsyncIterator[auth_app.Adapters]:
             stores = (MemoryUsers(), MemorySessions(), MemoryFailures(), MemoryDenylist())
-            yield auth_app.Adapters(*stores, counter())
+            yield auth_app.Adapters(*stores, cards or NullCardCache(), counter())
 
         settings, clock = auth_settings(**changes), Clock()
         runtime = Runtime.of("auth", settings)

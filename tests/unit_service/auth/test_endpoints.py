@@ -120,6 +120,24 @@ async def test_half_a_surrogate_is_refused_everywhere(auth: Any) -> None:
         assert response.status_code == 422, name
 
 
+async def test_a_changed_profile_is_forgotten_by_the_cache_of_cards(run_auth: Callable[..., Any]) -> None:
+    class Cards:
+        def __init__(self) -> None:
+            self.forgotten: list[str] = []
+
+        async def forget(self, user_id: str) -> None:
+            self.forgotten.append(user_id)
+
+    cards = Cards()
+    async with run_auth(cards=cards) as auth:
+        user = (await register(auth)).json()
+        headers = {"Authorization": f"Bearer {(await login(auth)).json()['access_token']}"}
+        assert cards.forgotten == []
+        changed = await auth.client.patch("/v1/auth/me", json={"display_name": "Anna"}, headers=headers)
+        assert changed.status_code == 200
+        assert cards.forgotten == [user["id"]]
+
+
 async def test_more_logins_than_can_wait_are_told_to_come_back(run_auth: Callable[..., Any]) -> None:
     async with run_auth(password_workers=1, password_queue=2, argon2_memory_kib=16384) as service:
         answers = await asyncio.gather(*(login(service) for _ in range(20)))

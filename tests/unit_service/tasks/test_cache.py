@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,6 @@ from taskservice.kit.idempotency import MemoryAnswers
 from taskservice.kit.ids import new_id
 from taskservice.kit.jwt import Principal
 from taskservice.kit.metrics import Metrics
-from taskservice.kit.redis import Away
 from taskservice.tasks.cache import EPOCH, RedisListCache
 from taskservice.tasks.cursor import Cursors
 from taskservice.tasks.directory import MemoryDirectory, UserCard
@@ -21,64 +20,9 @@ from taskservice.tasks.listing import Scope
 from taskservice.tasks.memory import MemoryTasks
 from taskservice.tasks.schemas import NewTask, TaskChange, TaskPage
 from taskservice.tasks.service import TaskService
+from testkit.redis_fake import FakeDoor
 
 pytestmark = pytest.mark.anyio
-
-
-class FakeRedis:
-    """The few commands that the cache uses, on a dictionary that outlives an outage."""
-
-    def __init__(self, data: dict[str, bytes]) -> None:
-        self.data = data
-
-    async def mget(self, keys: list[str]) -> list[bytes | None]:
-        return [self.data.get(key) for key in keys]
-
-    async def set(
-        self, key: str, value: bytes, *, ex: int | None = None, px: int | None = None, nx: bool = False
-    ) -> bool | None:
-        if nx and key in self.data:
-            return None
-        self.data[key] = value
-        return True
-
-    async def delete(self, key: str) -> None:
-        self.data.pop(key, None)
-
-    def pipeline(self, transaction: bool) -> "FakePipeline":
-        return FakePipeline(self)
-
-
-class FakePipeline:
-    def __init__(self, redis: FakeRedis) -> None:
-        self._redis = redis
-        self._calls: list[Awaitable[Any]] = []
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *arguments, **options: self._calls.append(getattr(self._redis, name)(*arguments, **options))
-
-    async def execute(self) -> list[Any]:
-        return [await call for call in self._calls]
-
-
-class FakeDoor:
-    """A BestEffortRedis that the test opens and closes."""
-
-    def __init__(self, data: dict[str, bytes]) -> None:
-        self.redis = FakeRedis(data)
-        self.away = False
-
-    async def call(self, operation: Callable[[Any], Awaitable[Any]]) -> Any:
-        await asyncio.sleep(0)
-        if self.away:
-            raise Away
-        return await operation(self.redis)
-
-    async def read(self, command: str, *arguments: str) -> Any:
-        return await self.call(lambda redis: getattr(redis, command.lower())(list(arguments)))
-
-    async def close(self) -> None:
-        return None
 
 
 class Database:

@@ -17,6 +17,7 @@ from taskservice.auth.repository import INDEXES, MongoUsers, UserRepository
 from taskservice.auth.service import AuthService
 from taskservice.auth.sessions import SESSIONS, MongoSessions, SessionRepository
 from taskservice.auth.tokens import Tokens
+from taskservice.directory.cache import CardCache, NullCardCache, RedisCardCache
 from taskservice.kit import denylist_mirror, mongo, redis
 from taskservice.kit.app import Runtime, create_shell
 from taskservice.kit.bearer import Authenticator
@@ -35,6 +36,7 @@ class Adapters:
     sessions: SessionRepository
     failures: FailureRepository
     denylist: Denylist
+    cards: CardCache
     counter: Counter
 
 
@@ -56,6 +58,7 @@ async def open_adapters(settings: AuthSettings, runtime: Runtime) -> AsyncIterat
             MongoSessions(database.collection(SESSIONS)),
             MongoFailures(database.collection(FAILURES)),
             denylist,
+            RedisCardCache(cache) if cache else NullCardCache(),
             RedisCounter(cache) if cache else NoCounter(),
         )
 
@@ -84,7 +87,7 @@ def create_app(
                 cap=timedelta(seconds=settings.lockout_cap_seconds),
                 now=now,
             )
-            app.state.auth = AuthService(adapters.users, passwords, tokens, lockout, now)
+            app.state.auth = AuthService(adapters.users, passwords, tokens, lockout, adapters.cards, now)
             app.state.keys = keys
             app.state.gate = Gate.of(settings, adapters.counter)
             app.state.authenticator = Authenticator(verifier, adapters.denylist)

@@ -11,6 +11,7 @@ from taskservice.auth.refresh import RefreshToken
 from taskservice.auth.repository import User, UserRepository
 from taskservice.auth.schemas import Login, PasswordChange, Profile, ProfileChange, Registration, TokenPair
 from taskservice.auth.tokens import Tokens
+from taskservice.directory.cache import CardCache
 from taskservice.kit.ids import new_id
 from taskservice.kit.jwt import Principal, Unauthenticated
 
@@ -24,12 +25,14 @@ class AuthService:
         passwords: Passwords,
         tokens: Tokens,
         lockout: Lockout,
+        cards: CardCache,
         now: Callable[[], datetime],
     ) -> None:
         self._users = users
         self._passwords = passwords
         self._tokens = tokens
         self._lockout = lockout
+        self._cards = cards
         self._now = now
 
     async def register(self, request: Registration) -> Profile:
@@ -72,7 +75,11 @@ class AuthService:
     async def change_profile(self, caller: Principal, change: ProfileChange) -> Profile:
         """Raises Unauthenticated when the account is gone."""
         changes: Mapping[str, Any] = change.model_dump(exclude_unset=True)
-        user = await self._users.change(caller.user_id, changes)
+        try:
+            user = await self._users.change(caller.user_id, changes)
+        finally:
+            # Also after a failed write: one that timed out may have happened.
+            await self._cards.forget(caller.user_id)
         if user is None:
             raise Unauthenticated
         return _profile(user)

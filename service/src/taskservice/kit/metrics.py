@@ -98,16 +98,16 @@ class Metrics:
         context = trace_context.current()
         series.observe(seconds, {"trace_id": context.trace_id} if context and context.sampled else None)
 
-    def count_cache(self, cache: str, result: str) -> None:
-        """Counts one look-up: `hit`, `shared` (with another that missed), `miss` or `away`."""
+    def count_cache(self, cache: str, result: str, number: int = 1) -> None:
+        """Counts look-ups: `hit`, `shared` (with another that missed), `miss` or `away`."""
         series = self._looked_up.get((cache, result))
         if series is None:
             series = self._looked_up[cache, result] = self._cache.labels(cache, result)
-        series.inc()
+        series.inc(number)
 
-    def count_cache_fill(self, cache: str) -> None:
-        """Counts one entry that was written after a miss."""
-        self._cache_fills.labels(cache).inc()
+    def count_cache_fill(self, cache: str, number: int = 1) -> None:
+        """Counts entries that were written after a miss."""
+        self._cache_fills.labels(cache).inc(number)
 
     def observe_call_served(self, method: str, code: str, seconds: float) -> None:
         """Counts one gRPC call that was answered, with the name of its status code."""

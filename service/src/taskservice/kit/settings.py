@@ -173,6 +173,7 @@ class TasksSettings(Settings):
 
     directory_grpc: str | None = Field(default=None, pattern=r"^\S+$", max_length=1000)
     directory_http_url: str | None = Field(default=None, pattern=r"^https?://\S+$", max_length=1000)
+    directory_cache_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     directory_timeout_seconds: Annotated[float, Field(ge=0.05, le=30)] = 1.5
     directory_attempt_seconds: Annotated[float, Field(ge=0.02, le=30)] = 0.5
     directory_breaker_failures: Annotated[int, Field(ge=1, le=100)] = 5

@@ -67,7 +67,7 @@ async def open_adapters(settings: TasksSettings, runtime: Runtime) -> AsyncItera
         indexes = INDEXES | outbox.INDEXES | idempotency.INDEXES | activity_log.INDEXES
         steps = {"mongo": lambda: database.ensure_indexes(indexes), "jwks": keys.warm}
         await stack.enter_async_context(warming(runtime.health, steps))
-        directory = open_directory(settings, runtime, stack)
+        directory = open_directory(settings, runtime, stack, cached)
         answers = MongoAnswers(database.collection(idempotency.IDEMPOTENCY))
         tasks = MongoTasks(database, MongoOutbox(database.collection(outbox.OUTBOX)), answers)
         yield Adapters(tasks, answers, MongoActivity(database), directory, cache, keys, denylist)

@@ -25,9 +25,9 @@ from typing import Any, Protocol
 
 from redis.asyncio import Redis
 
+from taskservice.kit.flights import Flights
 from taskservice.kit.metrics import Metrics
 from taskservice.kit.redis import Away, BestEffortRedis
-from taskservice.tasks.flights import Flights
 
 NAME = "task_list"
 EPOCH = "tasks:epoch"

@@ -3,10 +3,12 @@
 from collections.abc import Collection
 from contextlib import AsyncExitStack
 
+from taskservice.directory.cache import CachedDirectory
 from taskservice.directory.client import RemoteDirectory
 from taskservice.directory.targets import GrpcTarget, HttpTarget, Target
 from taskservice.kit.app import Runtime
 from taskservice.kit.errors import Unavailable
+from taskservice.kit.redis import BestEffortRedis
 from taskservice.kit.settings import TasksSettings
 from taskservice.tasks.directory import Directory, UserCard
 
@@ -20,8 +22,13 @@ class NoDirectory:
         return {}
 
 
-def open_directory(settings: TasksSettings, runtime: Runtime, stack: AsyncExitStack) -> Directory:
-    """gRPC first and HTTP second, whichever of them is configured; `stack` closes them."""
+def open_directory(
+    settings: TasksSettings, runtime: Runtime, stack: AsyncExitStack, redis: BestEffortRedis | None
+) -> Directory:
+    """gRPC first and HTTP second, whichever of them is configured, behind a cache if there is a Redis.
+
+    `stack` closes them.
+    """
     token, agent = settings.directory_token, f"taskservice-tasks/{settings.version}"
     targets: list[Target] = []
     if token is not None and settings.directory_grpc is not None:
@@ -39,4 +46,8 @@ def open_directory(settings: TasksSettings, runtime: Runtime, stack: AsyncExitSt
         breaker_seconds=settings.directory_breaker_seconds,
     )
     stack.push_async_callback(remote.close)
-    return remote
+    if redis is None:
+        return remote
+    cached = CachedDirectory(remote, redis, runtime.metrics, settings.directory_cache_seconds)
+    stack.push_async_callback(cached.close)
+    return cached
