@@ -1,9 +1,11 @@
 """Hashes are Argon2id, and an unknown user costs what a known one does."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from taskservice.auth.passwords import Argon2Passwords
 from taskservice.kit.settings import AuthSettings
@@ -54,3 +56,23 @@ async def test_an_unknown_user_takes_as_long_as_a_known_one(
 
     known, unknown = await cost(hashed), await cost(None)
     assert 0.4 < unknown / known < 2.5
+
+
+async def test_the_queue_is_shown_while_it_is_there(auth_settings: Callable[..., AuthSettings]) -> None:
+    passwords = Argon2Passwords(auth_settings(password_workers=2, password_queue=3, argon2_memory_kib=19456))
+    registry = CollectorRegistry()
+    passwords.show(registry)
+
+    def shown(name: str = "taskservice_password_hashes") -> tuple[float | None, float | None]:
+        values = [registry.get_sample_value(name, {"state": state}) for state in ("running", "waiting")]
+        return values[0], values[1]
+
+    assert shown("taskservice_password_hashes_max") == (2, 3)
+    assert shown() == (0, 0)
+    hashing = [asyncio.create_task(passwords.hash("x")) for _ in range(5)]
+    seen: list[tuple[float | None, float | None]] = []
+    while not all(task.done() for task in hashing):
+        await asyncio.sleep(0)
+        seen.append(shown())
+    assert (2, 3) in seen
+    assert shown() == (0, 0)

@@ -47,7 +47,7 @@ OpenAdapters = Callable[[AuthSettings, Runtime], AbstractAsyncContextManager[Ada
 async def open_adapters(settings: AuthSettings, runtime: Runtime) -> AsyncIterator[Adapters]:
     """MongoDB, and Redis if configured; ready once the indexes are known to exist."""
     async with AsyncExitStack() as stack:
-        database = mongo.connect(settings)
+        database = mongo.connect(settings, runtime.metrics)
         stack.push_async_callback(database.close)
         cache = await stack.enter_async_context(redis.opened(settings))
         denylist = await stack.enter_async_context(denylist_mirror.opened(database, cache, settings))
@@ -75,6 +75,7 @@ def create_app(
     issuer = Issuer(keys.current, settings.jwt_issuer, settings.jwt_audience, settings.jwt_lifetime_seconds)
     verifier = Verifier(StaticKeys(keys.published), issuer.issuer, issuer.audience)
     passwords = Argon2Passwords(settings)
+    passwords.show(runtime.metrics.registry)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from anyio import CapacityLimiter, to_thread
+from prometheus_client import CollectorRegistry, Gauge
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
@@ -41,6 +42,17 @@ class Argon2Passwords:
         self._inside = 0
         # Checked instead of a real hash when the user is unknown, so that both answers take the same time.
         self._dummy = self._hasher.hash("an account that does not exist")
+
+    def show(self, registry: CollectorRegistry) -> None:
+        """Shows in the metrics how many are at work and how many wait."""
+        checks = Gauge(
+            "taskservice_password_hashes", "Passwords being hashed or waiting", ("state",), registry=registry
+        )
+        checks.labels("running").set_function(lambda: self._limiter.borrowed_tokens)
+        checks.labels("waiting").set_function(lambda: self._inside - self._limiter.borrowed_tokens)
+        most = Gauge("taskservice_password_hashes_max", "How many of each there can be", ("state",), registry=registry)
+        most.labels("running").set(self._limiter.total_tokens)
+        most.labels("waiting").set(self._capacity - self._limiter.total_tokens)
 
     async def hash(self, password: str) -> str:
         return await self._bounded(lambda: self._hasher.hash(password))

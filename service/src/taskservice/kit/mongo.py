@@ -1,4 +1,4 @@
-"""The only door to MongoDB, and the only module that imports a driver.
+"""The only door to MongoDB, and with `mongo_pool` the only module that imports a driver.
 
 Repositories get `Collection`, the part of the API that motor and PyMongo Async have in common, so that
 `TASKSERVICE_MONGO_DRIVER` picks the driver at run time (motor is supported until 2027-05-14). Writes are
@@ -20,6 +20,8 @@ from pymongo import ASCENDING, DESCENDING, HASHED, IndexModel, ReturnDocument
 from pymongo.errors import ConfigurationError, DuplicateKeyError, OperationFailure, PyMongoError
 
 from taskservice.kit.errors import Unavailable
+from taskservice.kit.metrics import Metrics
+from taskservice.kit.mongo_pool import PoolMetrics
 from taskservice.kit.settings import Settings, SettingsError
 
 __all__ = [
@@ -285,8 +287,11 @@ async def _abort(session: Any) -> None:
             await session.abort_transaction()
 
 
-def connect(settings: Settings) -> Mongo:
-    """A client for the configured driver; nothing is sent yet. Raises SettingsError for a malformed URL."""
+def connect(settings: Settings, metrics: Metrics | None = None) -> Mongo:
+    """A client for the configured driver; nothing is sent yet. Raises SettingsError for a malformed URL.
+
+    Its connections are shown in `metrics`, which can be those of one client only.
+    """
     milliseconds = int(settings.mongo_timeout_seconds * 1000)
     options: dict[str, Any] = {
         "appname": "taskservice",
@@ -302,6 +307,8 @@ def connect(settings: Settings) -> Mongo:
         "heartbeatFrequencyMS": 5000,
         "maxPoolSize": settings.mongo_pool,
     }
+    if metrics is not None:
+        options["event_listeners"] = [PoolMetrics(metrics.registry, settings.mongo_pool)]
     url = settings.mongo_url.get_secret_value()
     try:
         if not url.startswith(("mongodb://", "mongodb+srv://")):

@@ -51,7 +51,7 @@ OpenAdapters = Callable[[TasksSettings, Runtime], AbstractAsyncContextManager[Ad
 async def open_adapters(settings: TasksSettings, runtime: Runtime) -> AsyncIterator[Adapters]:
     """MongoDB, Redis if configured, and the issuer's keys; ready once indexes and keys are known."""
     async with AsyncExitStack() as stack:
-        database = mongo.connect(settings)
+        database = mongo.connect(settings, runtime.metrics)
         stack.push_async_callback(database.close)
         cached = await stack.enter_async_context(redis.opened(settings))
         denylist = await stack.enter_async_context(denylist_mirror.opened(database, cached, settings))

@@ -30,7 +30,7 @@ async def work(settings: WorkerSettings, runtime: Runtime) -> None:
     """Everything the worker does, until cancelled; ready once database and broker have answered."""
     metrics = WorkerMetrics(runtime.metrics.registry)
     async with AsyncExitStack() as stack:
-        database = mongo.connect(settings)
+        database = mongo.connect(settings, runtime.metrics)
         stack.push_async_callback(database.close)
         events = bus.connect(settings)
         stack.push_async_callback(events.stop)
