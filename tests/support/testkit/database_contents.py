@@ -1,5 +1,6 @@
 """A database with something of everything in it, and the repositories on it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -80,12 +81,14 @@ async def fill(database: Mongo) -> Stored:
         token=tokens[0],
         memory=memory,
     )
-    for user in (stored.user, *(a_user(f"{n}") for n in range(20))):
+    for user in (stored.user, *(a_user(f"{n}") for n in range(12))):
         await stored.users.add(user)
-    for n, token in enumerate(tokens):
-        await stored.sessions.add(a_session(token, ("ann", "bob", "eve")[n % 3]))
-        await stored.failures.count(f"f{n}", TODAY)
-        await stored.denylist.add([f"s{n}"], TODAY - timedelta(minutes=n))
+    sessions = (a_session(token, ("ann", "bob", "eve")[n % 3]) for n, token in enumerate(tokens))
+    await asyncio.gather(
+        *(stored.sessions.add(session) for session in sessions),
+        *(stored.failures.count(f"f{n}", TODAY) for n in range(30)),
+        *(stored.denylist.add([f"s{n}"], TODAY - timedelta(minutes=n)) for n in range(30)),
+    )
     await _activity(stored, other)
     await _outbox(database)
     return stored
@@ -123,14 +126,13 @@ async def _tasks(database: Mongo, memory: MemoryTasks) -> tuple[Task, Task]:
 
 
 async def _activity(stored: Stored, other: Task) -> None:
-    for task in (stored.task, other):
-        for sequence in range(1, 26):
-
-            async def work(session: Transaction, task: Task = task, sequence: int = sequence) -> None:
-                await stored.feed.advance(task.id, sequence, session)
+    async def work(session: Transaction) -> None:
+        for task in (stored.task, other):
+            await stored.feed.advance(task.id, 25, session)
+            for sequence in range(1, 26):
                 await stored.feed.add(an_entry(task.id, sequence, "ann", "bob"), session)
 
-            await stored.within(work)
+    await stored.within(work)
     await stored.database.collection(REMINDERS).insert_many(
         [
             {
