@@ -53,7 +53,7 @@ def test_only_the_services_api_paths_lead_to_a_service_and_never_to_the_manageme
         for backend in rule.get("backendRefs", [])
     }
     assert {port for *_, port in reachable} == {8000}
-    assert {path for path, service, _ in reachable if service == "tasks"} == {"/v1/tasks"}
+    assert {path for path, service, _ in reachable if service == "tasks"} == {"/v1/tasks", "/v1/activity"}
     assert all(
         path in {"/.well-known", "/v1/auth"} or path.startswith("/v1/auth/")
         for path, service, _ in reachable
