@@ -68,6 +68,36 @@ def test_probes(spec: dict[str, Any], readiness: dict[str, Any], liveness: bool)
     assert ("livenessProbe" in made) is liveness
 
 
+MANAGED = WEB.having(managementPort=9000)
+
+
+def test_a_slow_start_is_not_taken_for_a_hang() -> None:
+    made = container(MANAGED)
+    startup, liveness = made["startupProbe"], made["livenessProbe"]
+    assert startup["httpGet"] == liveness["httpGet"] == {"path": "/livez", "port": 9000}
+    assert startup["failureThreshold"] * startup["periodSeconds"] >= 300
+    assert "startupProbe" not in container(WEB)
+
+
+def test_a_startup_probe_of_the_users_own_takes_the_place_of_ours() -> None:
+    own = {"exec": {"command": ["test", "-e", "/tmp/begun"]}, "failureThreshold": 9}  # noqa: S108 - in the container
+    made = container(MANAGED.having(probes={"startup": own}))
+    assert made["startupProbe"] == own
+    assert made["livenessProbe"]["httpGet"]["path"] == "/livez"
+
+
+def test_who_gives_a_liveness_probe_decides_about_the_start_as_well() -> None:
+    made = container(MANAGED.having(probes={"liveness": {"tcpSocket": {"port": 9000}, "initialDelaySeconds": 900}}))
+    assert "startupProbe" not in made
+
+
+def test_default_probes_can_be_removed_with_the_overlay() -> None:
+    nothing = {"name": "app", "startupProbe": None, "livenessProbe": None}
+    made = container(MANAGED.having(podTemplate={"spec": {"containers": [nothing]}}))
+    assert {"startupProbe", "livenessProbe"}.isdisjoint(made)
+    assert made["readinessProbe"]["httpGet"]["path"] == "/readyz"
+
+
 def test_a_users_variable_takes_the_place_of_ours() -> None:
     env = container(WEB.having(env=[{"name": "POD_NAME", "value": "mine"}]))["env"]
     assert [entry["name"] for entry in env] == ["TASKSERVICE_REVISION", "POD_NAME"]

@@ -78,7 +78,8 @@ def pod_fields() -> dict[str, Schema]:
         ),
         "probes": record(
             "What healthy means. Without readiness: GET /readyz on the managementPort, or else a connection "
-            "to the port. Without liveness: GET /livez on the managementPort, or else none.",
+            "to the port. Without liveness: GET /livez on the managementPort, or else none; and with that "
+            "default, without startup: five minutes until it first passes. A default can be removed by podTemplate.",
             {
                 "liveness": _probe("When it fails, the container is restarted.", at_once=True),
                 "readiness": _probe("While it fails, the pod gets no requests, and a rollout waits."),

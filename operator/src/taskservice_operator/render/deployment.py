@@ -22,6 +22,8 @@ PRE_STOP_SLEEP_SECONDS = 5
 """Time for every proxy to stop sending before the process is told to end: endpoint removal races with SIGTERM."""
 TERMINATION_GRACE_SECONDS = 45
 """The sleep above, plus the server's own graceful shutdown (25 s), plus slack."""
+SECONDS_TO_START = 300
+"""For a process to answer for the first time: more than a busy node takes, less than a release waits by default."""
 
 
 RENDERED_BY = f"{names.GROUP}/rendered-by"
@@ -150,13 +152,11 @@ def _probes(template: Any, port: int, management: int | None) -> dict[str, Any]:
         target = {"httpGet": {"path": "/readyz", "port": management}} if management else {"tcpSocket": {"port": port}}
         probes["readinessProbe"] = {**target, "periodSeconds": 2, "failureThreshold": 2, "timeoutSeconds": 2}
     if "livenessProbe" not in probes and management:
-        probes["livenessProbe"] = {
-            "httpGet": {"path": "/livez", "port": management},
-            "periodSeconds": 10,
-            "failureThreshold": 3,
-            "timeoutSeconds": 5,
-            "initialDelaySeconds": 10,
-        }
+        alive = {"httpGet": {"path": "/livez", "port": management}, "timeoutSeconds": 5}
+        probes["livenessProbe"] = {**alive, "periodSeconds": 10, "failureThreshold": 3}
+        # Liveness would take a process that has not begun to listen for one that hangs.  Whoever gives a liveness
+        # probe of their own has chosen its patience, too.
+        probes.setdefault("startupProbe", {**alive, "periodSeconds": 1, "failureThreshold": SECONDS_TO_START})
     return probes
 
 
