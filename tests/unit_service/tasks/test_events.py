@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from taskservice.kit import trace_context
 from taskservice.kit.events import Event, decode, encode
 from taskservice.tasks import events
 from taskservice.tasks.model import Comment, Task
@@ -65,6 +66,16 @@ def test_a_comment_is_told_in_one_short_line() -> None:
 def test_a_deletion_is_told() -> None:
     _, (event,) = events.deleted(TASK, "eve", NOW)
     assert told(event) == ("task.deleted", 1, "eve")
+
+
+def test_an_event_names_the_trace_of_the_request_that_caused_it_if_there_is_one() -> None:
+    _, (untraced,) = events.created(TASK, "ann")
+    assert untraced.traceparent is None
+    header = f"00-{'a' * 32}-{'b' * 16}-01"
+    with trace_context.following(header):
+        _, (event,) = events.created(TASK, "ann")
+    assert told(event) == ("task.created", 1, "ann")
+    assert event.traceparent == header
 
 
 def test_the_largest_task_makes_an_event_that_can_be_sent() -> None:

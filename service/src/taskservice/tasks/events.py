@@ -1,4 +1,6 @@
-"""What others are told about a task (docs/events.md). Pure: a change of a task in, its events out.
+"""What others are told about a task (docs/events.md): a change of a task in, its events out.
+
+An event names the request's trace, so that what follows from it can be found there; nothing else comes from outside.
 
 Each function returns the events together with the task that has told them: its sequence has grown by as many.
 """
@@ -8,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from taskservice.kit import trace_context
 from taskservice.kit.events import Event
 from taskservice.tasks.model import Comment, Task
 
@@ -51,6 +54,7 @@ def deleted(task: Task, actor: str, at: datetime) -> Told:
 
 def _tell(task: Task, kind: str, actor: str, at: datetime, **more: Any) -> tuple[Task, Event]:
     told = replace(task, sequence=task.sequence + 1)
+    trace = trace_context.current()
     event = Event(
         type=kind,
         subject=task.id,
@@ -59,6 +63,7 @@ def _tell(task: Task, kind: str, actor: str, at: datetime, **more: Any) -> tuple
         actor=actor,
         occurred_at=at,
         data={"task": _card(task), **more},
+        traceparent=trace.header if trace else None,
     )
     return told, event
 
