@@ -8,9 +8,9 @@ import pytest
 
 from taskservice_local import doctor, machine
 from taskservice_local.errors import LocalError
-from taskservice_local.machine import IMAGE_NEEDS, NEEDS
+from taskservice_local.machine import IMAGE_NEEDS, MAVEN, NEEDS, TEST_NEEDS
 
-EVERYTHING = [need.path for need in (*NEEDS, *IMAGE_NEEDS)]
+EVERYTHING = [need.path for need in (*NEEDS, *IMAGE_NEEDS, *TEST_NEEDS, MAVEN)]
 
 
 def test_a_missing_program_is_named_with_its_reason_and_its_package(make_machine, cache: Path) -> None:
@@ -35,6 +35,25 @@ def test_a_machine_that_has_everything_is_told_so(make_machine, cache: Path, mon
 def test_tools_for_images_are_not_needed_for_the_cluster_itself(make_machine, cache: Path) -> None:
     without = doctor.examine(make_machine(*[need.path for need in NEEDS]))
     assert not any(finding.fatal for finding in without)
+
+
+def test_servers_that_only_tests_start_are_named_with_their_packages(make_machine, cache: Path) -> None:
+    findings = doctor.examine(make_machine(*[need.path for need in (*NEEDS, *IMAGE_NEEDS)]))
+    assert not any(finding.fatal for finding in findings)
+    text = doctor.report(findings)
+    for said in ("RabbitMQ is missing", "Java is missing", "Maven is missing (fetches Kafka"):
+        assert said in text
+    for package in ("rabbitmq-server", "openjdk-17-jre-headless", "maven"):
+        assert f"apt-get install {package}\n" in text + "\n"
+
+
+def test_maven_is_not_missed_once_kafka_was_fetched(make_machine, cache: Path) -> None:
+    machine = make_machine(*[path for path in EVERYTHING if path != MAVEN.path])
+    assert "Maven" in doctor.report(doctor.examine(machine))
+    jar = cache / "parts" / "kafka" / "0123" / "kafka_2.13-4.1.1.jar"
+    jar.parent.mkdir(parents=True)
+    jar.touch()
+    assert "Maven" not in doctor.report(doctor.examine(machine))
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from taskservice_local.machine import IMAGE_NEEDS, NEEDS, Machine, missing
+from taskservice_local.machine import IMAGE_NEEDS, MAVEN, NEEDS, TEST_NEEDS, Machine, Need, missing
 from taskservice_local.parts import NEEDED_AFTERWARDS, NEEDED_FOR_A_NODE
+from taskservice_local.paths import cache_root
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ def examine(machine: Machine) -> list[Finding]:
         findings.append(Finding("the built cluster needs root", "sudo make cluster"))
     if not machine.has_cgroups():
         findings.append(Finding("no cgroups are mounted", "mount -t cgroup2 none /sys/fs/cgroup"))
-    for need in missing((*NEEDS, *IMAGE_NEEDS), machine):
+    for need in missing((*NEEDS, *IMAGE_NEEDS, *_test_needs()), machine):
         findings.append(
-            Finding(f"{need.what} is missing ({need.why})", f"apt-get install {need.package}", need not in IMAGE_NEEDS)
+            Finding(f"{need.what} is missing ({need.why})", f"apt-get install {need.package}", need in NEEDS)
         )
     unbuilt = [part.name for part in (*NEEDED_FOR_A_NODE, *NEEDED_AFTERWARDS) if not part.built]
     if unbuilt:
@@ -43,6 +44,12 @@ def examine(machine: Machine) -> list[Finding]:
             )
         )
     return findings
+
+
+def _test_needs() -> tuple[Need, ...]:
+    """What the integration tests start; Maven only until Kafka has been fetched."""
+    fetched = any((cache_root() / "parts" / "kafka").glob("*/kafka_*.jar"))
+    return TEST_NEEDS if fetched else (*TEST_NEEDS, MAVEN)
 
 
 def report(findings: list[Finding]) -> str:

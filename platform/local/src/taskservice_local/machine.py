@@ -39,6 +39,13 @@ IMAGE_NEEDS: tuple[Need, ...] = (
     Need("buildah", "buildah", "buildah", "builds images"),
     Need("mmdebstrap", "mmdebstrap", "mmdebstrap", "makes the local base image"),
 )
+TEST_NEEDS: tuple[Need, ...] = (
+    Need("Redis", "redis-server", "redis-server", "tests of cache, limits and sessions"),
+    Need("RabbitMQ", "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server", "tests of events"),
+    Need("Java", "java", "openjdk-17-jre-headless", "tests of events on Kafka"),
+)
+"""Servers that the integration tests start; a test whose server is absent is skipped and says so."""
+MAVEN = Need("Maven", "mvn", "maven", "fetches Kafka for tests, once")
 
 
 class Machine:
