@@ -51,6 +51,23 @@ mongo-0.{{ $domain }},mongo-1.{{ $domain }},mongo-2.{{ $domain }}
 {{- if .Values.redis.enabled }}taskservice-redis{{ else }}{{ .Values.redis.externalUrlSecret }}{{ end }}
 {{- end }}
 
+{{- /* Whether the chart brings the broker: only the worker needs one. */ -}}
+{{- define "app.ownBroker" -}}
+{{ and .Values.worker.enabled .Values.rabbitmq.enabled }}
+{{- end }}
+
+{{- define "app.busUrlSecret" -}}
+{{- if .Values.rabbitmq.enabled }}taskservice-rabbitmq{{ else }}{{ required "rabbitmq.externalUrlSecret: name the Secret that holds TASKSERVICE_BUS_URL, or set rabbitmq.enabled=true or worker.enabled=false" .Values.rabbitmq.externalUrlSecret }}{{ end }}
+{{- end }}
+
+{{- /* Bounds that fit the container's: the broker knows the node's memory and disk only. */ -}}
+{{- define "app.brokerSettings" -}}
+listeners.tcp.default = 5672
+vm_memory_high_watermark.absolute = {{ .Values.rabbitmq.maxMemory }}
+disk_free_limit.absolute = 100MB
+raft.wal_max_size_bytes = 33554432
+{{- end }}
+
 {{- define "app.rollout" -}}
 strategy: BlueGreen
 progressDeadlineSeconds: {{ .progressDeadlineSeconds }}
@@ -60,7 +77,7 @@ blueGreen:
   scaleDownDelaySeconds: {{ .scaleDownDelaySeconds }}
 {{- end }}
 
-{{- /* Settings of both services; what a service sets itself comes before these. */ -}}
+{{- /* Settings of all services; what a service sets itself comes before these. */ -}}
 {{- define "app.config" -}}
 {{- $version := ternary (dict "TASKSERVICE_VERSION" .Values.version) (dict) (ne .Values.version "") -}}
 {{- merge (dict) .Values.config $version | toYaml -}}

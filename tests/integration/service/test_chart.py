@@ -22,6 +22,8 @@ SECRETS = {
     "taskservice-mongo",
     "redis-admin",
     "taskservice-redis",
+    "rabbitmq-admin",
+    "taskservice-rabbitmq",
 }
 
 Documents = list[dict[str, Any]]
@@ -73,12 +75,12 @@ def test_every_pod_is_restricted(render: Render) -> None:
             assert security["readOnlyRootFilesystem"] is True
             assert security["capabilities"] == {"drop": ["ALL"]}
             assert set(container["resources"]) == {"requests", "limits"}
-    assert seen == {"mongo", "mongo-init", "redis"}
+    assert seen == {"mongo", "mongo-init", "redis", "rabbitmq"}
 
 
-def test_a_release_of_the_services_restarts_neither_database_nor_cache(render: Render) -> None:
-    one, two = render("--set=image=a:1"), render("--set=image=a:2,tasks.config.X=y")
-    for name in ("mongo", "redis"):
+def test_a_release_of_the_services_restarts_neither_database_nor_cache_nor_broker(render: Render) -> None:
+    one, two = render("--set=image=a:1"), render("--set=image=a:2,tasks.config.X=y,worker.config.X=y")
+    for name in ("mongo", "redis", "rabbitmq"):
         assert named(one, "StatefulSet", name) == named(two, "StatefulSet", name)
     # A Job cannot be changed: another image must be another Job.
     jobs = [named(documents, "Job")["metadata"]["name"] for documents in (one, two)]
@@ -117,7 +119,7 @@ def test_secrets_are_fresh_for_each_installation(render: Render) -> None:
         assert all(one["data"][key] != two["data"][key] for key in one["data"])
 
 
-def test_external_database_and_cache(render: Render) -> None:
+def test_external_database_cache_and_broker(render: Render) -> None:
     documents = render("--values", str(CHART / "ci" / "external-values.yaml"))
     assert {d["kind"] for d in documents} == {"Secret", "TaskService"}
     spec = named(documents, "TaskService", "tasks")["spec"]
@@ -127,6 +129,8 @@ def test_external_database_and_cache(render: Render) -> None:
         "taskservice-directory",
     ]
     assert "replicas" not in spec
+    worker = named(documents, "TaskService", "worker")["spec"]
+    assert [entry["secretRef"]["name"] for entry in worker["secrets"]] == ["my-mongo", "my-bus"]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +138,8 @@ def test_external_database_and_cache(render: Render) -> None:
     [
         ("mongo.enabled=false", "mongo.externalUrlSecret"),
         ("mongo.nonsense=1", "nonsense"),
+        ("rabbitmq.enabled=false", "rabbitmq.externalUrlSecret"),
+        ("rabbitmq.maxMemory=lots", "maxMemory"),
         ("image=", "image"),
         ("tasks.replicas=-1", "replicas"),
     ],

@@ -24,6 +24,7 @@ from taskservice_local.progress import step
 OPERATOR_NAMESPACE = "taskservice-system"
 CHARTS = CHECKOUT / "charts"
 IMAGES = ("operator", "service", "mongod", "redis")
+"""What every sample needs; with ``rabbitmq`` besides, it comes with its worker."""
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 
 
@@ -72,29 +73,36 @@ def prepare(names: Sequence[str] = IMAGES) -> Stage:
     Raises LocalError with a sentence when it is not, or when something does not become ready.
     """
     paths = ClusterPaths.of()
-    kind = recorded_kind(paths)
-    if kind is None:
-        raise LocalError(f"There is no cluster {paths.name}: run `make cluster` first.")
-    kubectl = kubectl_for(paths, kind)
-    cluster, present = KINDS[kind](paths), _present_images(kubectl)
+    empty = Stage(paths, kubectl_for(paths, kind_of(paths)), {})
+    # The operator starts while the other images are on their way.
+    with ThreadPoolExecutor(1) as beside:
+        others = beside.submit(add_images, empty, *(name for name in names if name != "operator"))
+        stage = add_images(empty, "operator")
+        install_operator(stage)
+        return replace(stage, images={**stage.images, **others.result().images})
 
-    def bring(name: str) -> str:
+
+def add_images(stage: Stage, *names: str) -> Stage:
+    """The stage with these images of the catalogue besides, built and loaded.  Raises LocalError."""
+    kind = kind_of(stage.paths)
+    cluster, present = KINDS[kind](stage.paths), _present_images(stage.kubectl)
+    images = dict(stage.images)
+    for name in names:
         with step(f"image {name}"):
             image = image_catalogue.ensure(name)
             # Only load() knows whether a fixed name still means this archive; an existing cluster has its registry.
             if kind != "current" or image.reference not in present:
                 cluster.load(image.archive)
-        return image.reference
+        images[name] = image.reference
+    return replace(stage, images=images)
 
-    def bring_others() -> dict[str, str]:
-        return {name: bring(name) for name in names if name != "operator"}
 
-    # The operator starts while the other images are on their way.
-    with ThreadPoolExecutor(1) as beside:
-        others = beside.submit(bring_others)
-        stage = Stage(paths, kubectl, {"operator": bring("operator")})
-        install_operator(stage)
-        return replace(stage, images={**stage.images, **others.result()})
+def kind_of(paths: ClusterPaths) -> str:
+    """What kind of cluster is up under this name.  Raises LocalError when none is."""
+    kind = recorded_kind(paths)
+    if kind is None:
+        raise LocalError(f"There is no cluster {paths.name}: run `make cluster` first.")
+    return kind
 
 
 def kubectl_for(paths: ClusterPaths, kind: str) -> Kubectl:
@@ -118,16 +126,20 @@ def install_operator(stage: Stage) -> None:
 
 
 def install_sample(stage: Stage, namespace: str, values: dict[str, Any], *, wait: bool = True) -> None:
-    """Install or upgrade the sample application; with ``wait`` until both its TaskServices are Ready."""
+    """Install or upgrade the sample application; with ``wait`` until its TaskServices are Ready.
+
+    Its worker, and the broker between, run where the broker's image is on the stage.
+    """
     with step(f"the sample application in namespace {namespace}"):
         make_namespace(stage, namespace)
         every = {"image": stage.images["service"], **values}
+        every["worker"] = {"enabled": "rabbitmq" in stage.images, **values.get("worker", {})}
         stage.helm(
             "upgrade", "--install", "sample", str(CHARTS / "taskservice-app"),
             "--namespace", namespace, "--values", _values_file(stage, namespace, every),
             timeout=400,
         )  # fmt: skip
-        for name in ("auth", "tasks") if wait else ():
+        for name in ("auth", "tasks", *(["worker"] if every["worker"]["enabled"] else [])) if wait else ():
             wait_ready(stage, namespace, name, 240)
 
 

@@ -84,6 +84,7 @@ PYTHON_BASE = Base(
 )
 MONGOD_BASE = Base("mongod-base", "docker.io/local/mongod-base", "12", ("ca-certificates", "libcurl4", "libssl3"))
 REDIS_BASE = Base("redis-base", "docker.io/local/redis-base", "7.0", ("ca-certificates", "redis-server"))
+RABBITMQ_BASE = Base("rabbitmq-base", "docker.io/local/rabbitmq-base", "3.10", ("ca-certificates", "rabbitmq-server"))
 # Envoy needs the C library and nothing else: no shell, no package manager.
 ENVOY_BASE = Base("envoy-base", "docker.io/local/envoy-base", "12", ("libc6",), "extract")
-BASES = (PYTHON_BASE, MONGOD_BASE, REDIS_BASE, ENVOY_BASE)
+BASES = (PYTHON_BASE, MONGOD_BASE, REDIS_BASE, RABBITMQ_BASE, ENVOY_BASE)

@@ -89,6 +89,13 @@ SPECS: dict[str, ImageSpec] = {
             tag="7.0",
         ),
         ImageSpec(
+            "rabbitmq",
+            "docker.io/local/rabbitmq",
+            CONTAINERFILES / "rabbitmq.Containerfile",
+            bases.RABBITMQ_BASE,
+            tag="3.10",
+        ),
+        ImageSpec(
             "envoy",
             "docker.io/local/envoy",
             CONTAINERFILES / "envoy.Containerfile",
