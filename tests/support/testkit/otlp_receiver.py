@@ -1,9 +1,13 @@
-"""A receiver of spans on loopback: what a collector would get, decoded."""
+"""A receiver of spans: what a collector would get, decoded. Listens on loopback, or as a program in a pod.
 
+Run as a program it accepts spans on port 4318 until it is ended, and prints each one as a line of JSON.
+"""
+
+import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
@@ -26,7 +30,7 @@ class ReceivedSpan:
 class OtlpReceiver:
     """Accepts POST /v1/traces; `with OtlpReceiver() as receiver: receiver.url`."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.spans: list[ReceivedSpan] = []
         receiver = self
 
@@ -41,7 +45,7 @@ class OtlpReceiver:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((host, port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property
@@ -92,3 +96,11 @@ def decoded(encoding: str, body: bytes) -> list[ReceivedSpan]:
                 for span in scope.spans
             ]
     return spans
+
+
+if __name__ == "__main__":
+    with OtlpReceiver("0.0.0.0", 4318) as running:
+        while True:
+            time.sleep(0.25)
+            while running.spans:
+                print(json.dumps(asdict(running.spans.pop(0))), flush=True)
