@@ -19,19 +19,26 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from taskservice_local.errors import LocalError
+from taskservice_local.machine import MAVEN, TEST_NEEDS, Machine, install
+
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "build" / "test"
 
 
 @dataclass(frozen=True)
 class Layer:
-    """``paths``: what pytest collects; ``checks``: commands instead; ``hindrance``: why it cannot run here, or None."""
+    """``paths``: what pytest collects; ``checks``: commands instead; ``hindrance``: why it cannot run here, or None.
+
+    ``prepare`` brings what the machine lacks; where it cannot, it says so, and the tests that need it say it again.
+    """
 
     name: str
     about: str
     paths: tuple[str, ...] = ()
     checks: tuple[tuple[str, ...], ...] = ()
     hindrance: Callable[[], str | None] = lambda: None
+    prepare: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,13 @@ def no_root() -> str | None:
     if sys.platform != "linux":
         return "needs Linux: a cluster or servers are started by the tests"
     return None if os.geteuid() == 0 else "needs root: network namespaces and a container runtime are started"
+
+
+def install_servers() -> None:
+    try:
+        install((*TEST_NEEDS, MAVEN), Machine())
+    except LocalError as problem:
+        print(f"  {problem}", flush=True)
 
 
 PY = sys.executable
@@ -72,7 +86,8 @@ LAYERS = (
     Layer("simulation", "the engine against a played cluster: model check, golden rollouts",
           paths=("tests/simulation", "tests/golden")),
     Layer("charts", "rendered by Helm", paths=("tests/charts",)),
-    Layer("integration", "real mongod x3, Redis, API server + etcd", paths=("tests/integration",), hindrance=no_root),
+    Layer("integration", "real mongod x3, Redis, API server + etcd", paths=("tests/integration",), hindrance=no_root,
+          prepare=install_servers),
     Layer("lifecycle", "a cluster of its own: up, down, up, killed", paths=("tests/e2e_local",), hindrance=no_root),
     Layer("e2e", "the whole on the local cluster, under load", paths=("tests/e2e",), hindrance=no_root),
 )  # fmt: skip
@@ -96,6 +111,7 @@ def run(layer: Layer) -> Result:
     if reason:
         print(f"not run: {reason}", flush=True)
         return Result(layer.name, 0, 0, 0, 0.0, f"not run: {reason}")
+    layer.prepare()
     result = run_checks(layer) if layer.checks else run_pytest(layer)
     return Result(**{**asdict(result), "seconds": round(time.monotonic() - started, 1)})
 
