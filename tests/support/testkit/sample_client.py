@@ -93,7 +93,8 @@ def _metrics(address: str) -> str:
 def database(live: Live) -> Iterator[Database[dict[str, Any]]]:
     """The sample's database as its primary has it now, with the rights of the services."""
     secret = (live.get("secret", "mongo-admin") or {})["data"]["password"]
-    credentials = {"username": "taskservice", "password": base64.b64decode(secret).decode(), "authSource": "admin"}
+    password = base64.b64decode(secret).decode()
+    credentials: dict[str, Any] = {"username": "taskservice", "password": password, "authSource": "admin"}
     for number in range(3):
         address = (live.get("pod", f"mongo-{number}") or {})["status"]["podIP"]
         with MongoClient[dict[str, Any]](address, directConnection=True, timeoutMS=20_000, **credentials) as client:
