@@ -61,8 +61,8 @@ async def create(new: NewTask) -> TaskView:
 @app.post("/stored", status_code=201)
 async def store(new: NewTask) -> TaskView:
     view = _task(new)
-    values = view.model_dump()
-    task = Task(**values | {"labels": tuple(values["labels"])})
+    values: dict[str, Any] = view.model_dump() | {"labels": tuple(view.labels)}
+    task = Task(**values)
     document = task_document(task)
     async with await client.start_session() as session, session.start_transaction():
         await database[TASKS].insert_one(document, session=session)

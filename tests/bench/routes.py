@@ -56,13 +56,13 @@ BARE = Path(__file__).parent / "bare.py"
 
 @dataclass(frozen=True)
 class Variant:
-    """One thing that is asked: where, and what its figure is compared with (the name of another variant)."""
+    """One thing that is asked, and the name of the variant that its figures are compared with."""
 
     name: str
-    url: str
+    process: Process
+    path: str
     floor: str = ""
     body: str = ""
-    process: Process | None = None
 
 
 @dataclass
@@ -70,6 +70,7 @@ class Measured:
     """What the rounds gave for one variant."""
 
     per_second: list[float] = field(default_factory=list[float])
+    microseconds: list[float] = field(default_factory=list[float])
     idle_mib: float | None = None
     loaded_mib: float | None = None
 
@@ -133,22 +134,16 @@ def _variants(stack: ExitStack) -> tuple[list[Variant], str]:
     lists |= {"uncached list": "uncached", "uncached list on PyMongo Async": "uncached on PyMongo Async"}
     layers = ("without access lines", "without lines and metrics", "traced, 5 %", "traced, all")
     lists |= {f"cached list, {name}": name for name in layers}
-    found = [Variant("bare list", bare.url + LIST, process=bare)]
+    found = [Variant("bare list", bare, LIST)]
+    found += [Variant(name, processes[key], LIST, "bare list") for name, key in lists.items()]
+    stores, login = "bare create that stores", json.dumps(BOB)
     found += [
-        Variant(name, processes[key].url + LIST, "bare list", process=processes[key]) for name, key in lists.items()
-    ]
-    found += [
-        Variant("bare create", f"{bare.url}/v1/tasks", body=NEW_TASK),
-        Variant("bare create that stores", f"{bare.url}/stored", "bare create", NEW_TASK),
-        Variant("create", f"{full.url}/v1/tasks", "bare create that stores", NEW_TASK),
-        Variant(
-            "create on PyMongo Async",
-            f"{processes['on PyMongo Async'].url}/v1/tasks",
-            "bare create that stores",
-            NEW_TASK,
-        ),
-        Variant("bare password check", f"{bare.url}/v1/auth/login", body=json.dumps(BOB)),
-        Variant("login", f"{auth.url}/v1/auth/login", "bare password check", json.dumps(BOB), auth),
+        Variant("bare create", bare, "/v1/tasks", body=NEW_TASK),
+        Variant(stores, bare, "/stored", "bare create", NEW_TASK),
+        Variant("create", full, "/v1/tasks", stores, NEW_TASK),
+        Variant("create on PyMongo Async", processes["on PyMongo Async"], "/v1/tasks", stores, NEW_TASK),
+        Variant("bare password check", bare, "/v1/auth/login", body=login),
+        Variant("login", auth, "/v1/auth/login", "bare password check", login),
     ]
     return found, token
 
@@ -171,21 +166,28 @@ def _rounds(found: tuple[list[Variant], str], scripts: Path) -> dict[str, Any]:
     variants, token = found
     measured = {variant.name: Measured() for variant in variants}
     for variant in variants:
-        measured[variant.name].idle_mib = _mib(variant.process)
+        measured[variant.name].idle_mib = variant.process.resident_mib()
     for number in range(ROUNDS):
         with step(f"round {number + 1} of {ROUNDS}: {len(variants)} variants, {SECONDS} s each"):
             for variant in variants if number % 2 == 0 else variants[::-1]:
                 _ask(variant, token, scripts, 1)
-                measured[variant.name].per_second.append(_ask(variant, token, scripts, SECONDS))
+                used = variant.process.processor_seconds()
+                per_second, requests = _ask(variant, token, scripts, SECONDS)
+                used = variant.process.processor_seconds() - used
+                measured[variant.name].per_second.append(per_second)
+                measured[variant.name].microseconds.append(used / requests * 1e6)
     for variant in variants:
-        measured[variant.name].loaded_mib = _mib(variant.process)
+        measured[variant.name].loaded_mib = variant.process.resident_mib()
     rates = {name: median(one.per_second) for name, one in measured.items()}
+    costs = {name: median(one.microseconds) for name, one in measured.items()}
     rows = [
         {
             "name": variant.name,
             "per_second": rates[variant.name],
             "floor": variant.floor,
             "ratio": ratio(rates[variant.name], rates[variant.floor]) if variant.floor else None,
+            "microseconds": costs[variant.name],
+            "cost_ratio": ratio(costs[variant.floor], costs[variant.name]) if variant.floor else None,
             "runs": measured[variant.name].per_second,
             "idle_mib": measured[variant.name].idle_mib,
             "loaded_mib": measured[variant.name].loaded_mib,
@@ -195,7 +197,8 @@ def _rounds(found: tuple[list[Variant], str], scripts: Path) -> dict[str, Any]:
     return {"connections": CONNECTIONS, "seconds": SECONDS, "rows": rows}
 
 
-def _ask(variant: Variant, token: str, scripts: Path, seconds: int) -> float:
+def _ask(variant: Variant, token: str, scripts: Path, seconds: int) -> tuple[float, int]:
+    """Requests per second, and how many in all."""
     words = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s"]
     words += ["-H", f"Authorization: Bearer {token}"]
     if variant.body:
@@ -206,18 +209,19 @@ def _ask(variant: Variant, token: str, scripts: Path, seconds: int) -> float:
         words += ["-s", str(script)]
     others = sorted(os.sched_getaffinity(0) - {0}) or [0]
     text = subprocess.run(
-        ["taskset", "-c", ",".join(map(str, others)), *words, variant.url],
+        ["taskset", "-c", ",".join(map(str, others)), *words, variant.process.url + variant.path],
         capture_output=True,
         text=True,
         timeout=seconds + 30,
         check=True,
     ).stdout
+    count = re.search(r"(\d+) requests in", text)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
     broken = re.search(r"Socket errors: .*", text)
-    if rate is None or refused or broken:
+    if rate is None or count is None or refused or broken:
         raise LocalError(f"{variant.name}: not every request was answered well: {text.strip()[-300:]}")
-    return float(rate[1])
+    return float(rate[1]), int(count[1])
 
 
 def _account(auth: Process) -> str:
@@ -256,11 +260,6 @@ def _answers(bare: Process) -> None:
     raise LocalError("The bare endpoints did not come up.")
 
 
-def _mib(process: Process | None) -> float | None:
-    """Resident memory of a process in MiB."""
-    return None if process is None else process.resident_mib()
-
-
 @contextmanager
 def _scripts() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
@@ -282,6 +281,8 @@ def render(result: dict[str, Any]) -> str:
             f"{result['connections']} connections": lambda row: row["name"],
             "requests/s": lambda row: f"{row['per_second']:.0f}",
             "ratio": lambda row: row["ratio"],
+            "CPU µs each": lambda row: f"{row['microseconds']:.0f}",
+            "ratio of CPU": lambda row: row["cost_ratio"],
             "of": lambda row: row["floor"] or None,
             "idle MiB": lambda row: row["idle_mib"],
             "loaded MiB": lambda row: row["loaded_mib"],

@@ -89,3 +89,8 @@ class Process:
         """The memory that it holds now."""
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
         return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
+
+    def processor_seconds(self) -> float:
+        """The processor time that it has used so far."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
