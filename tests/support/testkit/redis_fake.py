@@ -56,8 +56,8 @@ class FakeDoor:
             raise Away
         return await operation(self.redis)
 
-    async def read(self, command: str, *arguments: str) -> Any:
-        return await self.call(lambda redis: getattr(redis, command.lower())(list(arguments)))
+    async def values(self, *keys: str) -> list[bytes | None]:
+        return await self.call(lambda redis: redis.mget(list(keys)))
 
     async def close(self) -> None:
         return None

@@ -54,7 +54,7 @@ async def test_a_malformed_address_is_a_sentence() -> None:
 
 
 class Wire(BestEffortRedis):
-    """Round trips that the test answers: each is what it carries, and whether it fails."""
+    """Round trips that the test answers: each is the commands it carries, and whether it fails."""
 
     def __init__(self) -> None:
         super().__init__("redis://unused", timeout_seconds=1, retry_seconds=2)
@@ -63,65 +63,81 @@ class Wire(BestEffortRedis):
         self.failure: Exception | None = None
 
     async def call(self, operation: Callable[[Any], Awaitable[Any]]) -> Any:
-        wire = self
+        return await operation(self)
 
-        class Pipe:
-            def __init__(self) -> None:
-                self.commands: list[Any] = []
+    async def execute_command(self, *command: Any) -> list[Any]:
+        (answer,) = await self._carry([command])
+        return answer
 
-            def execute_command(self, *command: Any) -> None:
-                self.commands.append(command)
+    def pipeline(self, transaction: bool) -> "Pipe":
+        return Pipe(self._carry)
 
-            async def execute(self) -> list[Any]:
-                wire.round_trips.append(self.commands)
-                await wire.open.wait()
-                if wire.failure is not None:
-                    raise wire.failure
-                return [command[-1] for command in self.commands]
-
-        class Client:
-            def pipeline(self, transaction: bool) -> Pipe:
-                return Pipe()
-
-        return await operation(Client())
+    async def _carry(self, commands: list[Any]) -> list[Any]:
+        self.round_trips.append(commands)
+        await self.open.wait()
+        if self.failure is not None:
+            raise self.failure
+        # As Redis does: one answer for each member, which is here its name.
+        return [list(command[1 if command[0] == "MGET" else 2 :]) for command in commands]
 
 
-async def asking(redis: Wire, *keys: str) -> list[asyncio.Task[Any]]:
-    tasks = [asyncio.create_task(redis.read("GET", key)) for key in keys]
+class Pipe:
+    def __init__(self, carry: Callable[[list[Any]], Awaitable[list[Any]]]) -> None:
+        self._carry = carry
+        self._commands: list[Any] = []
+
+    def execute_command(self, *command: Any) -> None:
+        self._commands.append(command)
+
+    async def execute(self) -> list[Any]:
+        return await self._carry(self._commands)
+
+
+async def begin(*asked: Awaitable[Any]) -> list[asyncio.Task[Any]]:
+    tasks = [asyncio.ensure_future(one) for one in asked]
     for _ in range(5):
         await asyncio.sleep(0)
-    return tasks
+    return tasks  # pyright: ignore[reportReturnType] - coroutines become tasks
 
 
-async def test_reads_of_one_moment_go_in_one_round_trip_and_later_ones_in_the_next() -> None:
+async def test_what_is_asked_at_one_moment_goes_in_one_round_trip_and_later_questions_in_the_next() -> None:
     redis = Wire()
-    first = await asking(redis, "a", "b")
-    then = await asking(redis, "c", "d", "e")
-    assert redis.round_trips == [[("GET", "a"), ("GET", "b")]]
+    first = await begin(redis.values("a", "b"), redis.values("c"))
+    then = await begin(redis.values("d"), redis.scores("s", "x", "y"), redis.values("e"), redis.scores("s", "z"))
+    assert redis.round_trips == [[("MGET", "a", "b", "c")]]
     redis.open.set()
-    assert await asyncio.gather(*first, *then) == ["a", "b", "c", "d", "e"]
-    assert [len(commands) for commands in redis.round_trips] == [2, 3]
-    assert await redis.read("GET", "f") == "f"
+    assert await asyncio.gather(*first, *then) == [["a", "b"], ["c"], ["d"], ["x", "y"], ["e"], ["z"]]
+    assert redis.round_trips[1:] == [[("MGET", "d", "e"), ("ZMSCORE", "s", "x", "y", "z")]]
+    assert await redis.values("f") == ["f"]
+    await redis.close()
+
+
+async def test_what_several_ask_for_is_asked_once() -> None:
+    redis = Wire()
+    redis.open.set()
+    asked = [redis.values("epoch", f"version {n}", "epoch") for n in range(3)]
+    assert await asyncio.gather(*asked) == [["epoch", f"version {n}", "epoch"] for n in range(3)]
+    assert redis.round_trips == [[("MGET", "epoch", "version 0", "version 1", "version 2")]]
     await redis.close()
 
 
 async def test_a_round_trip_that_fails_fails_all_who_share_it_and_nobody_else() -> None:
     redis = Wire()
     redis.failure = Away()
-    first = await asking(redis, "a", "b")
+    first = await begin(redis.values("a"), redis.scores("s", "b"))
     redis.open.set()
     for answer in await asyncio.gather(*first, return_exceptions=True):
         assert isinstance(answer, Away)
     redis.failure = None
-    assert await redis.read("GET", "c") == "c"
+    assert await redis.values("c") == ["c"]
     await redis.close()
 
 
 async def test_who_leaves_takes_nobody_along() -> None:
     redis = Wire()
-    first, second = await asking(redis, "a", "b")
+    first, second = await begin(redis.values("a"), redis.values("b"))
     first.cancel()
     redis.open.set()
-    assert await second == "b"
+    assert await second == ["b"]
     assert first.cancelled()
     await redis.close()

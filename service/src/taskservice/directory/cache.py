@@ -106,7 +106,7 @@ class CachedDirectory:
     async def _look_up(self, wanted: list[str]) -> tuple[Cards, dict[str, bytes]]:
         """The cards that are known, and for the others what to store them with."""
         keys = [key for id_ in wanted for key in (_version_key(id_), _card_key(id_))]
-        found: list[bytes | None] = await self._redis.read("MGET", *keys)
+        found: list[bytes | None] = await self._redis.values(*keys)
         stored = {id_: (found[2 * n], found[2 * n + 1]) for n, id_ in enumerate(wanted)}
         without = [id_ for id_, (version, _) in stored.items() if version is None]
         begun = await self._redis.call(lambda redis: _begin(redis, without)) if without else {}

@@ -106,7 +106,7 @@ class MirroredDenylist:
 
     async def refuses(self, session_id: str) -> bool:
         try:
-            marked, listed = await self._redis.read("ZMSCORE", self._key, MARK, session_id)
+            marked, listed = await self._redis.scores(self._key, MARK, session_id)
         except Away:
             return await self._store.refuses(session_id)
         if listed is not None:

@@ -3,14 +3,15 @@
 After a failure, calls are refused at once until the retry time has passed, so that a dead Redis costs one
 timeout per second and not one per request.
 
-Reads of many requests share round trips: while one is under way, what is asked waits for the next.
+Reads of many requests share round trips, and in one all keys are named in one command: while a round trip is under way,
+what is asked waits for the next.
 """
 
 import asyncio
 import contextvars
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -28,10 +29,11 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-MOST_READS = 256
-"""Commands of one round trip."""
+MOST_READS = 64
+"""Requests that share a round trip: a page may be large, and all are held at once."""
 
-Command = tuple[str | bytes, ...]
+Verb = tuple[str, ...]
+"""A command that answers with one value for each member it is given, without the members."""
 
 
 class Away(Exception):
@@ -42,8 +44,9 @@ class Away(Exception):
 class _Asked:
     """A read that waits for its answer, and the context that it was asked in."""
 
-    command: Command
-    answer: "asyncio.Future[Any]"
+    verb: Verb
+    members: tuple[str, ...]
+    answer: "asyncio.Future[list[Any]]"
     context: contextvars.Context
 
 
@@ -99,14 +102,21 @@ class BestEffortRedis:
             event(log, "redis_back")
         return result
 
-    async def read(self, *command: str | bytes) -> Any:
-        """Redis's answer to one command that changes nothing, as the client decodes it. Raises Away."""
+    async def values(self, *keys: str) -> list[bytes | None]:
+        """The values of these keys at one moment. Raises Away."""
+        return await self._look_up(("MGET",), keys)
+
+    async def scores(self, key: str, *members: str) -> list[float | None]:
+        """The scores of these members of a sorted set at one moment. Raises Away."""
+        return await self._look_up(("ZMSCORE", key), members)
+
+    async def _look_up(self, verb: Verb, members: tuple[str, ...]) -> list[Any]:
         if self._clock() < self._closed_until:
             raise Away
         if trace_context.recording():
             # A round trip of its own: in one that is shared, the span would belong to somebody else's trace.
-            return await self.call(lambda redis: _execute(redis, command))
-        asked = _Asked(command, asyncio.get_running_loop().create_future(), contextvars.copy_context())
+            return await self.call(lambda redis: _execute(redis, verb, members))
+        asked = _Asked(verb, members, asyncio.get_running_loop().create_future(), contextvars.copy_context())
         self._asked.append(asked)
         if self._reading is None:
             self._read_on()
@@ -120,7 +130,7 @@ class BestEffortRedis:
         batch, self._asked = self._asked[:MOST_READS], self._asked[MOST_READS:]
         failure: Exception = Away()
         try:
-            answers = await self.call(lambda redis: _execute_all(redis, [asked.command for asked in batch]))
+            answers = await self.call(lambda redis: _look_up_all(redis, batch))
             for asked, answer in zip(batch, answers, strict=True):
                 if not asked.answer.done():  # else whoever asked has left
                     asked.answer.set_result(answer)
@@ -159,12 +169,23 @@ async def opened(settings: Settings) -> AsyncIterator[BestEffortRedis | None]:
         await redis.close()
 
 
-async def _execute(redis: Redis, command: Command) -> Any:
-    return await redis.execute_command(*command)
+async def _execute(redis: Redis, verb: Verb, members: Iterable[str]) -> list[Any]:
+    return await redis.execute_command(*verb, *members)
 
 
-async def _execute_all(redis: Redis, commands: list[Command]) -> list[Any]:
-    pipe = redis.pipeline(transaction=False)
-    for command in commands:
-        pipe.execute_command(*command)
-    return await pipe.execute()
+async def _look_up_all(redis: Redis, batch: list[_Asked]) -> list[list[Any]]:
+    """What each is answered; every verb is sent once, with all that is asked of it."""
+    places: dict[Verb, dict[str, int]] = {}
+    for asked in batch:
+        known = places.setdefault(asked.verb, {})
+        for member in asked.members:
+            known.setdefault(member, len(known))
+    if len(places) == 1:
+        answers = [await _execute(redis, verb, members) for verb, members in places.items()]
+    else:
+        pipe = redis.pipeline(transaction=False)
+        for verb, members in places.items():
+            pipe.execute_command(*verb, *members)
+        answers = await pipe.execute()
+    found = dict(zip(places, answers, strict=True))
+    return [[found[asked.verb][places[asked.verb][member]] for member in asked.members] for asked in batch]

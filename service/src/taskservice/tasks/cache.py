@@ -132,7 +132,7 @@ class RedisListCache:
         if self._unsent:
             return Lookup()
         try:
-            epoch, version, entry = await self._redis.read("MGET", EPOCH, _version_key(user), _entry_key(user, query))
+            epoch, version, entry = await self._redis.values(EPOCH, _version_key(user), _entry_key(user, query))
             if epoch is None or version is None:
                 return Lookup(tag=await self._begin(user))
         except Away:
