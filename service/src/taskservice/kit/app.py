@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from taskservice.kit import openapi, problems
 from taskservice.kit.edge import Edge
@@ -31,8 +32,12 @@ def create_shell(
     settings: Settings,
     runtime: Runtime,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
+    within: Callable[[ASGIApp], ASGIApp] | None = None,
 ) -> FastAPI:
-    """An app without routes: edge, problem documents, documentation only where settings ask for it."""
+    """An app without routes: edge, problem documents, documentation only where settings ask for it.
+
+    `within` is one more layer around the routes, inside of the edge.
+    """
     app = FastAPI(
         title=title,
         version=settings.version,
@@ -45,6 +50,8 @@ def create_shell(
     )
     problems.install(app)
     openapi.install(app)
+    if within is not None:
+        app.add_middleware(within)
     app.add_middleware(
         Edge,
         metrics=runtime.metrics,

@@ -6,12 +6,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.security.utils import get_authorization_scheme_param
+from starlette.types import Scope
 
 from taskservice.kit.denylist import Denylist
 from taskservice.kit.jwt import Principal, Unauthenticated, Verifier
 
 CALLER = "taskservice.caller"
-"""Where a request keeps its caller."""
+"""Where the scope of a request keeps a caller who was authenticated before FastAPI looked at it."""
 
 _scheme = HTTPBearer(auto_error=False, bearerFormat="JWT", scheme_name="access token")
 
@@ -31,17 +32,13 @@ class Authenticator:
         return principal
 
 
-async def caller_of(request: Request) -> Principal | None:
-    """Who asks, found out before FastAPI looks at the parameters; None when no bearer token is shown.
-
-    Raises what `Authenticator.authenticate` raises. The endpoint's `caller` is then the same, and is not asked again.
-    """
-    scheme, token = get_authorization_scheme_param(request.headers.get("Authorization"))
-    if not token or scheme.lower() != "bearer":
+def shown_token(scope: Scope) -> str | None:
+    """The bearer token of a request that FastAPI has not looked at yet; None when there is not exactly one."""
+    shown = [value for name, value in scope["headers"] if name == b"authorization"]
+    if len(shown) != 1:
         return None
-    authenticator: Authenticator = request.app.state.authenticator
-    caller = request.scope[CALLER] = await authenticator.authenticate(token)
-    return caller
+    scheme, token = get_authorization_scheme_param(shown[0].decode("latin-1"))
+    return token if token and scheme.lower() == "bearer" else None
 
 
 async def _caller(

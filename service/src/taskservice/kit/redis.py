@@ -170,7 +170,8 @@ async def opened(settings: Settings) -> AsyncIterator[BestEffortRedis | None]:
 
 
 async def _execute(redis: Redis, verb: Verb, members: Iterable[str]) -> list[Any]:
-    return await redis.execute_command(*verb, *members)
+    answer: Any = await redis.execute_command(*verb, *members)
+    return answer
 
 
 async def _look_up_all(redis: Redis, batch: list[_Asked]) -> list[list[Any]]:

@@ -26,7 +26,8 @@ from taskservice.tasks.cache import ListCache, NullListCache, RedisListCache
 from taskservice.tasks.cursor import Cursors
 from taskservice.tasks.directory import Directory
 from taskservice.tasks.directory_client import open_directory
-from taskservice.tasks.endpoints import lists, router
+from taskservice.tasks.endpoints import router
+from taskservice.tasks.list_lane import ListLane
 from taskservice.tasks.repository import INDEXES, MongoTasks, TaskRepository
 from taskservice.tasks.service import TaskService
 
@@ -109,8 +110,7 @@ def create_app(
             app.state.authenticator = Authenticator(verifier, adapters.denylist)
             yield
 
-    app = create_shell("TaskService tasks", settings, runtime, lifespan)
-    app.include_router(lists)
+    app = create_shell("TaskService tasks", settings, runtime, lifespan, within=ListLane)
     app.include_router(router)
     app.include_router(activity_endpoints.router)
     return app

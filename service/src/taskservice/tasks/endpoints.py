@@ -11,7 +11,7 @@ from taskservice.kit.idempotency import InFlight, KeyReused
 from taskservice.kit.idempotency_header import Key, answered
 from taskservice.kit.openapi import refusals
 from taskservice.tasks.errors import BadCursor, Forbidden, PreconditionFailed, TooManyComments, UnknownAssignee
-from taskservice.tasks.list_route import QUERY, ListRoute
+from taskservice.tasks.list_lane import ASKED, Asked
 from taskservice.tasks.listing import Scope, Sort
 from taskservice.tasks.pages import DEFAULT_PAGE, After, Limit, page_response
 from taskservice.tasks.parameters import Filters, IfMatch
@@ -29,7 +29,6 @@ from taskservice.tasks.service import TaskService
 from taskservice.tasks.views import entity_tag
 
 router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
-lists = APIRouter(prefix="/v1/tasks", tags=["tasks"], route_class=ListRoute)
 
 
 async def _service(request: Request) -> TaskService:
@@ -50,7 +49,7 @@ async def create(new: NewTask, caller: Caller, service: Service, key: Key) -> Re
     return answered(await service.create(caller, new, key))
 
 
-@lists.get("", operation_id="list_tasks", response_model=TaskPage, responses=refusals(BadCursor))
+@router.get("", operation_id="list_tasks", response_model=TaskPage, responses=refusals(BadCursor))
 async def list_tasks(
     request: Request,
     caller: Caller,
@@ -61,7 +60,10 @@ async def list_tasks(
     limit: Limit = DEFAULT_PAGE,
     cursor: After = None,
 ) -> Response:
-    query = request.scope[QUERY] = service.query(caller, limit, scope, sort, filters, cursor)
+    query = service.query(caller, limit, scope, sort, filters, cursor)
+    asked: Asked | None = request.scope.get(ASKED)
+    if asked is not None:
+        asked.query = query
     return page_response(request, await service.page(caller, query))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from taskservice.tasks import list_route
+from taskservice.tasks import list_lane
 
 pytestmark = pytest.mark.anyio
 
@@ -77,10 +77,29 @@ async def test_a_question_that_is_not_valid_is_never_remembered(tasks: Any, bear
 async def test_only_so_many_questions_are_remembered(
     tasks: Any, bearer: Bearer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(list_route, "MOST_REMEMBERED", 2)
+    monkeypatch.setattr(list_lane, "MOST_REMEMBERED", 2)
     ann = bearer("ann")
     await create(tasks, ann, "one")
     for _ in range(2):
         for query in ("limit=1", "limit=2", "limit=3", "label=" + "x" * 30, "title_prefix=" + "o" * 1):
             expected = [] if "label" in query else ["one"]
             assert titles(await ask(tasks, ann, query)) == expected
+
+
+async def test_two_tokens_are_no_short_way(tasks: Any, bearer: Bearer) -> None:
+    ann, bob = bearer("ann"), bearer("bob")
+    await create(tasks, ann, "of ann")
+    both = [("Authorization", one["Authorization"]) for one in (ann, bob)]
+    for _ in range(2):
+        answer = await tasks.client.get("/v1/tasks?limit=7", headers=both)
+        assert titles(answer) == ["of ann"]
+
+
+async def test_the_short_way_is_counted_and_decorated_as_the_long_one(tasks: Any, bearer: Bearer) -> None:
+    answers = [await ask(tasks, bearer("ann"), "limit=3") for _ in range(3)]
+    assert {answer.headers["x-taskservice-revision"] for answer in answers} == {"r1"}
+    assert {answer.headers["content-type"] for answer in answers} == {"application/json"}
+    registry = tasks.runtime.metrics.registry
+    labels = {"http_request_method": "GET", "http_route": "/v1/tasks", "http_response_status_code": "200"}
+    name = "http_server_request_duration_seconds_count"
+    assert registry.get_sample_value(name, labels | {"revision": "r1"}) == 3
