@@ -29,6 +29,16 @@ def test_a_line_carries_identity_and_fields(formatter: JsonFormatter, caplog: py
     assert (line["service"], line["revision"], line["owner"]) == ("auth", "r1", "ü\n")
 
 
+@pytest.mark.parametrize("value", ["\ud800", b"\xff", float("nan"), {"a", "b"}, ValueError("no"), object])
+def test_whatever_a_field_holds_is_a_line_of_json(
+    value: object, formatter: JsonFormatter, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    event(logging.getLogger("t"), "x", found=value)
+    assert "NaN" not in formatter.format(caplog.records[-1])
+    assert "found" in logged(formatter, caplog)
+
+
 @pytest.mark.parametrize("name", ["password", "access_token", "Authorization", "jwt_private_key", "x_secret"])
 def test_secret_names_are_blanked(name: str, formatter: JsonFormatter, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")

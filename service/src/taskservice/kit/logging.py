@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from pydantic_core import to_json
+
 from taskservice.kit import trace_context
 
 # What no line shows need not be found out for each (the Optimization section of Python's logging guide).
@@ -18,13 +20,14 @@ logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 SECRET_WORDS = ("password", "token", "secret", "authorization", "cookie", "private_key", "credential")
 
-ENCODER = json.JSONEncoder(default=str, ensure_ascii=False)
-
 
 def event(log: logging.Logger, name: str, level: int = logging.INFO, **fields: Any) -> None:
     """Logs one event; `name` is static, everything that varies is a field."""
     if log.isEnabledFor(level):
-        log.log(level, name, extra={"fields": fields})
+        # Not by `log.log`, which finds out where it was called: no line shows that.
+        record = logging.LogRecord(log.name, level, "", 0, name, None, None)
+        record.fields = fields
+        log.handle(record)
 
 
 class JsonFormatter(logging.Formatter):
@@ -49,7 +52,10 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[0] is not None:
             line["error"] = record.exc_info[0].__name__
             line["stack"] = self.formatException(record.exc_info)
-        return ENCODER.encode(line)
+        try:
+            return to_json(line, fallback=str, inf_nan_mode="null").decode()
+        except ValueError:  # text that is no Unicode, from a client
+            return json.dumps(line, default=str)
 
 
 @lru_cache(1000)
