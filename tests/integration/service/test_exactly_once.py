@@ -201,11 +201,21 @@ def broker(request: pytest.FixtureRequest) -> Broker:
 
 
 @pytest.mark.parametrize("driver", ["motor"], indirect=True)
-@pytest.mark.parametrize("broker", ["rabbit_server", "kafka_server"], indirect=True)
+@pytest.mark.parametrize(
+    ("broker", "subjects", "kills"),
+    [("rabbit_server", 250, 8), ("kafka_server", 75, 4)],
+    indirect=["broker"],
+    ids=["5000-on-rabbitmq", "1500-on-kafka"],
+)
 async def test_every_event_is_handled_once_in_effect_and_in_order_whoever_is_killed(
-    database: Mongo, replica_set: ReplicaSet, broker: Broker, start_service: Callable[..., Any]
+    database: Mongo,
+    replica_set: ReplicaSet,
+    broker: Broker,
+    start_service: Callable[..., Any],
+    subjects: int,
+    kills: int,
 ) -> None:
     world = World(database, replica_set, broker, lambda: start_service("worker", **environment(broker)))
-    await play(world, database, subjects=250, each=20, kills=8)
+    await play(world, database, subjects=subjects, each=20, kills=kills)
     print(f"seed {SEED}: {', '.join(world.story)}")
     assert await dead_letters(broker.url, 8) == []

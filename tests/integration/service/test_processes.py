@@ -145,6 +145,7 @@ def test_redis_away_is_bypassed_and_comes_back(
     assert "redis_back" in events
 
 
+@pytest.mark.parametrize("driver", ["motor"], indirect=True)
 async def test_redis_dies_and_comes_back_under_many_clients_and_each_sees_its_own_writes(
     start_service: StartService, redis_server: RedisServer
 ) -> None:
@@ -203,6 +204,7 @@ async def test_redis_dies_and_comes_back_under_many_clients_and_each_sees_its_ow
         assert {"redis_away", "redis_back"} <= {line["event"] for line in replica.lines()}
 
 
+@pytest.mark.parametrize("driver", ["motor"], indirect=True)
 async def test_one_idempotency_key_at_two_replicas_creates_one_task(
     start_service: StartService, redis_server: RedisServer
 ) -> None:

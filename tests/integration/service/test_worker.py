@@ -124,6 +124,7 @@ async def test_from_the_outbox_to_the_feed_and_back_from_the_dead_letters(
     assert {"working", "draining", "stopped"} <= {line["event"] for line in worker.lines()}
 
 
+@pytest.mark.parametrize("driver", ["motor"], indirect=True)
 async def test_what_is_done_through_the_api_reaches_the_feed_once_and_in_order(
     database: Mongo, rabbit_server: RabbitServer, start_service: Callable[..., Any]
 ) -> None:
