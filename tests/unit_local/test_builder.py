@@ -103,6 +103,11 @@ def test_as_many_compilers_run_as_memory_and_processors_allow(memory: int, proce
     assert builder.jobs_for(memory, processors) == jobs
 
 
+def test_compilers_collect_garbage_only_where_memory_is_short() -> None:
+    assert builder.collecting_for(16 * GIB, 2) == {"GOGC": "400"}
+    assert builder.collecting_for(7 * GIB, 2) == {}
+
+
 def test_one_program_gets_its_own_name_and_several_get_a_folder() -> None:
     out = Path("/out")
     assert "/out/etcd" in builder.build_command(Path("go"), PART, out, 2)

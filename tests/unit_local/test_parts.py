@@ -21,10 +21,13 @@ def test_a_parts_version_is_the_one_its_module_pins(part: Part) -> None:
 
 
 @pytest.mark.parametrize("part", BUILT_FROM_MODULES, ids=lambda part: part.name)
-def test_a_parts_programs_are_tools_of_its_module(part: Part) -> None:
+def test_a_parts_programs_are_tools_of_its_module_or_a_main_beside_it(part: Part) -> None:
     text = (part.source / "go.mod").read_text()
     for _, package in part.programs:
-        assert f"\t{package}\n" in text or f"tool {package}\n" in text
+        if package == ".":
+            assert f'"{part.module}/' in (part.source / "main.go").read_text()
+        else:
+            assert f"\t{package}\n" in text or f"tool {package}\n" in text
 
 
 def test_every_folder_with_a_go_module_is_in_the_catalogue() -> None:

@@ -23,11 +23,19 @@ from taskservice_local.toolchain import ensure_go
 
 # The linker of the largest program (kube-apiserver) peaks at about this much.
 BYTES_PER_JOB = 2 * 1024**3
+# Where there is more, compilers need not collect what they leave behind: they end soon.
+AMPLE_BYTES_PER_JOB = 4 * 1024**3
+AMPLE = {"GOGC": "400"}
 
 
 def jobs_for(memory: int, processors: int) -> int:
     """Return how many compilers and linkers may run at once, given the available bytes."""
     return max(1, min(processors, memory // BYTES_PER_JOB))
+
+
+def collecting_for(memory: int, jobs: int) -> dict[str, str]:
+    """Return the environment that says how eagerly compilers collect garbage, given the available bytes."""
+    return AMPLE if memory >= jobs * AMPLE_BYTES_PER_JOB else {}
 
 
 def build_command(go: Path, part: Part, out: Path, jobs: int) -> list[str]:
@@ -68,8 +76,9 @@ def _build_one(part: Part, title: str) -> None:
     partial = Path(tempfile.mkdtemp(prefix=f".partial-{part.version}-", dir=part.folder.parent))
     try:
         (partial / "bin").mkdir()
-        jobs = jobs_for(available_memory(), os.cpu_count() or 1)
-        _compile(build_command(go, part, partial / "bin", jobs), part, title)
+        memory = available_memory()
+        jobs = jobs_for(memory, os.cpu_count() or 1)
+        _compile(build_command(go, part, partial / "bin", jobs), part, title, collecting_for(memory, jobs))
         _keep(go, part, partial / "data")
         partial.chmod(0o755)
         partial.rename(part.folder)
@@ -77,10 +86,10 @@ def _build_one(part: Part, title: str) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _compile(command: list[str], part: Part, title: str) -> None:
+def _compile(command: list[str], part: Part, title: str, collecting: dict[str, str]) -> None:
     compiled = 0
     lines: list[str] = []
-    env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
+    env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off", **collecting}
     with step(title, lambda: f"{compiled} packages compiled"):
         process = subprocess.Popen(
             command, cwd=part.source, env=env, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE

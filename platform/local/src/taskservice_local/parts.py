@@ -109,7 +109,7 @@ KUBERNETES = Part(
 )
 ETCD = Part("etcd", "go.etcd.io/etcd/server/v3", "v3.6.14", (("etcd", "go.etcd.io/etcd/server/v3"),))
 PAUSE = Part("pause", "", "v1", (("pause", "."),))
-COREDNS = Part("coredns", "github.com/coredns/coredns", "v1.14.7", (("coredns", "github.com/coredns/coredns"),))
+COREDNS = Part("coredns", "github.com/coredns/coredns", "v1.14.7", (("coredns", "."),))
 METRICS_SERVER = Part(
     "metrics-server",
     "sigs.k8s.io/metrics-server",
