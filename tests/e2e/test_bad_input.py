@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from taskservice_local.commands import wait_for
 from taskservice_local.errors import LocalError
 from testkit.installed_operator import count_passes, count_writes, restarts
 from testkit.live import Live, an_echo
@@ -118,6 +119,7 @@ def test_what_cannot_be_meant_is_refused_with_a_sentence_and_leaves_nothing(
 def test_what_cannot_work_yet_is_told_in_a_condition_and_done_whole_or_not_at_all(
     live: Live, what: str, changes: dict[str, Any], sentence: str, kinds: set[str]
 ) -> None:
+    wait_for("others to be done", lambda: is_calm(live), 120)
     live.apply(manifest(live, what, changes))
     before, _, after = sentence.partition("{}")
 
@@ -150,6 +152,13 @@ def test_a_wrong_change_leaves_what_runs_and_is_taken_back_by_the_next(live: Liv
 
 def ready_of(found: dict[str, Any]) -> dict[str, Any]:
     return next((each for each in found["status"].get("conditions", []) if each["type"] == "Ready"), {})
+
+
+def is_calm(live: Live) -> bool:
+    """Whether nothing is written for a while: what earlier tests left may still be going away."""
+    writes = count_writes(live)
+    time.sleep(3)
+    return count_writes(live) == writes
 
 
 def assert_calm(live: Live) -> None:
