@@ -3,15 +3,17 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # Absolute: tests start programs in folders of their own.
-export PYTHONPATH := $(CURDIR)/operator/src:$(CURDIR)/service/src:$(CURDIR)/platform/local/src:$(CURDIR)/tests/support
+export PYTHONPATH := $(CURDIR)/operator/src:$(CURDIR)/service/src:$(CURDIR)/platform/local/src:$(CURDIR)/platform/pulumi/src:$(CURDIR)/tests/support
 export PYTHONSAFEPATH := 1
 PYTHON ?= python3
 LOCAL = $(PYTHON) -m taskservice_local
 # Evaluated on first use only: `make cluster` must not wait for a development environment.
 VENV = $(eval VENV := $$(shell $(PYTHON) ci/scripts/environment.py))$(or $(VENV),$(error the development environment could not be made))
 IN = PATH="$(VENV)/bin:$$PATH"
+INFRA = $(eval INFRA := $$(shell $(PYTHON) ci/scripts/environment.py infra))$(or $(INFRA),$(error the environment of the platform's programs could not be made))
+PLATFORM = PATH="$(INFRA)/bin:$$PATH" python -m taskservice_infra
 
-.PHONY: help demo test lint format unit simulation charts integration lifecycle e2e bench cluster operator load-image cluster-down cluster-status doctor gen lock clean
+.PHONY: help demo test lint format unit simulation charts integration lifecycle e2e bench up down preview cluster operator load-image cluster-down cluster-status doctor gen lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -25,7 +27,10 @@ test:  ## lint and every layer of tests; a table at the end
 lint:  ## format, lint, types, import contracts, drift of generated files, links
 	@$(IN) python ci/scripts/layers.py lint
 
-unit simulation charts integration lifecycle e2e:  ## one layer of tests
+unit:  ## tests without I/O
+	@$(IN) python ci/scripts/layers.py unit unit_infra
+
+simulation charts integration lifecycle e2e:  ## one layer of tests
 	@$(IN) python ci/scripts/layers.py $@
 
 format:  ## rewrite the code to the house format
@@ -42,6 +47,15 @@ lock:  ## resolve requirements/*.in to locked files with hashes
 
 bench:  ## benchmarks: ratios against a floor measured in the same run
 	@$(IN) python tests/bench/run.py
+
+up:  ## the platform: cluster, data, apps, … (STACK=local, PROJECTS="data apps")
+	@$(PLATFORM) up --stack $(or $(STACK),local) $(PROJECTS)
+
+preview:  ## what `make up` would change
+	@$(PLATFORM) preview --stack $(or $(STACK),local) $(PROJECTS)
+
+down:  ## the opposite of `make up`: nothing is left
+	@$(PLATFORM) down --stack $(or $(STACK),local) $(PROJECTS)
 
 cluster:  ## a Kubernetes cluster on this machine (CLUSTER=current|kind|built, GATEWAY=1)
 	@$(LOCAL) up

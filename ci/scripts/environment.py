@@ -1,6 +1,7 @@
-"""Make the developers' virtual environment, once per lock file, outside the checkout; print its path.
+"""Make a virtual environment, once per lock file, outside the checkout; print its path.
 
     python3 ci/scripts/environment.py            prints the path of the environment for requirements/dev.txt
+    python3 ci/scripts/environment.py infra      the same for requirements/infra.txt, which cannot be one with dev.txt
 
 Standard library only.  Packages are installed by hash.  A half-made environment is never used: it is built aside
 and renamed into place.
@@ -17,7 +18,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCK = ROOT / "requirements" / "dev.txt"
+ABOUT = {"dev": "development environment", "infra": "environment of the platform's programs"}
 MINIMUM = (3, 11)
 
 
@@ -29,23 +30,24 @@ def cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "taskservice"
 
 
-def environment() -> Path:
+def environment(name: str = "dev") -> Path:
     """The environment's folder, made if absent.  Raises :class:`subprocess.CalledProcessError` if that fails."""
-    key = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    place = cache_root() / "venv" / f"dev-{key}"
+    lock = ROOT / "requirements" / f"{name}.txt"
+    key = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:12]
+    place = cache_root() / "venv" / f"{name}-{key}"
     if (place / ".complete").exists():
         return place
     # Scripts in an environment name its path, so it is built in place; only the mark at the end makes it count.
-    say(f"making the development environment ({sum(1 for line in LOCK.open() if '==' in line)} packages)")
+    say(f"making the {ABOUT[name]} ({sum(1 for line in lock.open() if '==' in line)} packages)")
     started = time.monotonic()
     shutil.rmtree(place, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
     ensure_venv_module()
     run([sys.executable, "-m", "venv", str(place)])
     pip = [str(place / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)])
+    run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(lock)])
     (place / ".complete").write_text("")
-    say(f"development environment ready after {time.monotonic() - started:.0f} s")
+    say(f"{ABOUT[name]} ready after {time.monotonic() - started:.0f} s")
     return place
 
 
@@ -70,10 +72,19 @@ def say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-if __name__ == "__main__":
+def main(names: list[str]) -> int:
+    """Print the path of the environment named, ``dev`` without a name."""
     if sys.version_info < MINIMUM:
         raise SystemExit(f"Python {MINIMUM[0]}.{MINIMUM[1]} or later is needed; this is {sys.version.split()[0]}")
+    name = names[0] if names else "dev"
+    if name not in ABOUT:
+        raise SystemExit(f"there is no environment {name}; there are {', '.join(ABOUT)}")
     try:
-        print(environment())
+        print(environment(name))
     except subprocess.CalledProcessError as problem:
-        raise SystemExit(f"the development environment could not be made: {problem}") from None
+        raise SystemExit(f"the {ABOUT[name]} could not be made: {problem}") from None
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -31,6 +31,7 @@ class Layer:
     """``paths``: what pytest collects; ``checks``: commands instead; ``hindrance``: why it cannot run here, or None.
 
     ``prepare`` brings what the machine lacks; where it cannot, it says so, and the tests that need it say it again.
+    ``environment``: whose Python runs pytest, see environment.py.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Layer:
     checks: tuple[tuple[str, ...], ...] = ()
     hindrance: Callable[[], str | None] = lambda: None
     prepare: Callable[[], None] = lambda: None
+    environment: str = "dev"
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,17 @@ def install_servers() -> None:
         print(f"  {problem}", flush=True)
 
 
+def environment(name: str) -> str:
+    """The folder of an environment, made if absent; see environment.py."""
+    made = subprocess.run(
+        [PY, "ci/scripts/environment.py", name], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return made.stdout.strip()
+
+
 PY = sys.executable
+INFRA_PYTHON = "--pythonpath={infra}/bin/python"
+"""An argument in which ``{name}`` stands for the folder of that environment."""
 LAYERS = (
     Layer(
         "lint",
@@ -73,6 +85,7 @@ LAYERS = (
             ("ruff", "format", "--check", "--quiet", "."),
             ("ruff", "check", "--quiet", "."),
             ("pyright", "--warnings"),
+            ("pyright", "--warnings", "--project=platform/pulumi/pyrightconfig.json", INFRA_PYTHON),
             ("lint-imports", "--no-cache"),
             (PY, "ci/checks/no_shadow.py"),
             (PY, "ci/checks/crd_drift.py"),
@@ -83,6 +96,8 @@ LAYERS = (
         ),
     ),
     Layer("unit", "no I/O", paths=("tests/unit_operator", "tests/unit_service", "tests/unit_local", "tests/unit_ci")),
+    Layer("unit_infra", "the platform's programs, on an engine that is played", paths=("tests/unit_infra",),
+          environment="infra"),
     Layer("simulation", "the engine against a played cluster: model check, golden rollouts",
           paths=("tests/simulation", "tests/golden")),
     Layer("charts", "rendered by Helm", paths=("tests/charts",)),
@@ -119,7 +134,8 @@ def run(layer: Layer) -> Result:
 def run_checks(layer: Layer) -> Result:
     failed = []
     for command in layer.checks:
-        label = " ".join(Path(part).name if part == PY else part for part in command)
+        label = " ".join(Path(part).name if part == PY else part for part in command if part != INFRA_PYTHON)
+        command = tuple(part.format(infra=environment("infra")) if "{infra}" in part else part for part in command)
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         print(f"  {'ok    ' if ended.returncode == 0 else 'FAILED'} {label}", flush=True)
         if ended.returncode:
@@ -132,7 +148,8 @@ def run_pytest(layer: Layer) -> Result:
     paths = [path for path in layer.paths if (ROOT / path).exists()]
     report_file = OUTPUT / f"{layer.name}.xml"
     report_file.unlink(missing_ok=True)
-    command = [PY, "-m", "pytest", "-q", "--durations=5", f"--junitxml={report_file}", *paths]
+    python = PY if layer.environment == "dev" else f"{environment(layer.environment)}/bin/python"
+    command = [python, "-m", "pytest", "-q", "--durations=5", f"--junitxml={report_file}", *paths]
     ended = subprocess.run(command, cwd=ROOT, check=False)
     if not report_file.exists():
         return Result(layer.name, 0, 1, 0, 0.0, f"pytest ended with {ended.returncode} and wrote no report")

@@ -1,9 +1,13 @@
-"""Makes one replica set of the three members, and the services' user. Runs to the end as often as you like.
+"""Makes one replica set of the members, and the users. Runs to the end as often as you like.
+
+``MONGO_USERS`` is a JSON list of ``{"name", "password", "roles"}``; without it there is the services' user alone, whose
+password is ``MONGO_PASSWORD``.
 
 Speaks as the members speak among themselves (the internal user, whose password is the key file), because a
 new replica set has no other user yet and its localhost exception does not reach over the network.
 """
 
+import json
 import os
 import sys
 import time
@@ -28,7 +32,8 @@ def main() -> int:
     while True:
         try:
             initiate(members, internal)
-            create_user(members, internal, os.environ["MONGO_PASSWORD"])
+            for user in users():
+                create_user(members, internal, user)
         except PyMongoError as error:
             if time.monotonic() > deadline:
                 print(f"the replica set could not be prepared: {error}", file=sys.stderr)
@@ -56,23 +61,32 @@ def initiate(members: list[str], internal: dict[str, Any]) -> None:
                 raise
 
 
-def create_user(members: list[str], internal: dict[str, Any], password: str) -> None:
-    """Creates the services' user on the primary; gives it the password of now only if it has another."""
-    if works(members, password):
-        return
+def users() -> list[dict[str, Any]]:
+    """The users that there are to be."""
+    given = os.environ.get("MONGO_USERS")
+    if given:
+        return json.loads(given)
     roles = [{"role": "readWrite", "db": "taskservice"}]
+    return [{"name": "taskservice", "password": os.environ["MONGO_PASSWORD"], "roles": roles}]
+
+
+def create_user(members: list[str], internal: dict[str, Any], user: dict[str, Any]) -> None:
+    """Creates a user on the primary; gives it the password of now only if it has another."""
+    if works(members, user):
+        return
+    name, given = user["name"], {"pwd": user["password"], "roles": user["roles"]}
     with replica_set(members, internal) as client:
         try:
-            client.admin.command("createUser", "taskservice", pwd=password, roles=roles)
+            client.admin.command("createUser", name, **given)
         except OperationFailure as error:
             if error.code != USER_EXISTS:
                 raise
-            client.admin.command("updateUser", "taskservice", pwd=password, roles=roles)
+            client.admin.command("updateUser", name, **given)
 
 
-def works(members: list[str], password: str) -> bool:
-    """Whether the services' user can log in."""
-    credentials = {"username": "taskservice", "password": password, "authSource": "admin"}
+def works(members: list[str], user: dict[str, Any]) -> bool:
+    """Whether a user can log in."""
+    credentials = {"username": user["name"], "password": user["password"], "authSource": "admin"}
     with replica_set(members, credentials) as client:
         try:
             client.admin.command("ping")

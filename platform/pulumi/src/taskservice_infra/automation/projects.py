@@ -1,0 +1,53 @@
+"""The projects: their order, their programs, and their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from taskservice_infra.config.apps import AppsSettings
+from taskservice_infra.config.cluster import ClusterSettings
+from taskservice_infra.config.data import DataSettings
+from taskservice_infra.config.settings import Settings
+from taskservice_infra.errors import PlatformError
+from taskservice_infra.local_machine import LocalMachine
+from taskservice_infra.programs import apps, cluster, data
+
+FOLDER = Path(__file__).resolve().parents[3] / "projects"
+
+
+@dataclass(frozen=True)
+class Project:
+    """``needs``: the projects whose outputs it reads.  ``seeded``: it derives passwords from a seed of its own."""
+
+    name: str
+    settings: type[Settings]
+    program: Callable[[LocalMachine], None]
+    needs: tuple[str, ...] = ()
+    seeded: bool = False
+
+    @property
+    def folder(self) -> Path:
+        return FOLDER / self.name
+
+    def stack_file(self, stack: str) -> Path:
+        """Where the settings of a stack are."""
+        return self.folder / f"Pulumi.{stack}.yaml"
+
+
+PROJECTS = (
+    Project("cluster", ClusterSettings, cluster.program),
+    Project("data", DataSettings, data.program, needs=("cluster",), seeded=True),
+    Project("apps", AppsSettings, apps.program, needs=("cluster",)),
+)
+"""In the order in which they are brought up."""
+
+
+def chosen(names: Sequence[str]) -> tuple[Project, ...]:
+    """The projects of these names, in order; all without a name.  Raises PlatformError for a name that is none."""
+    known = [project.name for project in PROJECTS]
+    for name in names:
+        if name not in known:
+            raise PlatformError(f"There is no project {name}; there are {', '.join(known)}.")
+    return tuple(project for project in PROJECTS if not names or project.name in names)
