@@ -54,6 +54,41 @@ class Measurement:
     finished_at: datetime
 
 
+@dataclass(frozen=True, order=True)
+class VaultRequest:
+    """One secret asked of Vault on behalf of one ServiceAccount: whoever asks for the same shares the answer."""
+
+    namespace: str
+    service_account: str
+    role: str
+    mount: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.mount}/{self.path}"
+
+
+@dataclass(frozen=True)
+class VaultContent:
+    """What a secret holds: the latest version's keys and values, these in base64 as a Kubernetes Secret has them."""
+
+    data: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class VaultTrouble:
+    """Why a secret could not be read: ``cause`` is one of ``core.vaulted.CAUSES``, ``detail`` a few words or none.
+
+    Neither ever holds a value or a token, nor anything that differs from one attempt to the next.
+    """
+
+    cause: str
+    detail: str = ""
+
+
+VaultAnswer = VaultContent | VaultTrouble
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """Everything one decision may know.
@@ -63,6 +98,7 @@ class Snapshot:
     ``pods``: the owned pods; ``endpoint_slices``: those of our Services.
     ``sources``: contents of referenced ConfigMaps and Secrets (``("ConfigMap"|"Secret", name)`` → its ``data``,
     Secret values still base64), None where the object does not exist.
+    ``vault``: what became of asking Vault; without an entry, what is asked for is not answered yet.
     ``foreign``: addresses we need that somebody else's object occupies.
     ``measurements``: finished measurements that the status may not hold yet.
     """
@@ -72,6 +108,7 @@ class Snapshot:
     pods: tuple[Manifest, ...] = ()
     endpoint_slices: tuple[Manifest, ...] = ()
     sources: Mapping[tuple[str, str], Mapping[str, str] | None] = field(default_factory=dict)
+    vault: Mapping[VaultRequest, VaultAnswer] = field(default_factory=dict)
     foreign: frozenset[ObjectKey] = frozenset()
     measurements: tuple[Measurement, ...] = ()
 
