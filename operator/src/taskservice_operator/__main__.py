@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import uuid
+from functools import partial
 from typing import Any, cast
 
 import kopf
@@ -24,13 +25,17 @@ from taskservice_operator.cluster.errors import ClusterError, LeaseLost
 from taskservice_operator.cluster.kube import KubeApi
 from taskservice_operator.cluster.lease import Leadership
 from taskservice_operator.cluster.live import LiveCluster
+from taskservice_operator.cluster.tokens import request_token
 from taskservice_operator.core.reconcile import decide
 from taskservice_operator.handlers.probes import Probes
 from taskservice_operator.handlers.watching import build_registry, build_settings
 from taskservice_operator.logs import configure_logs
 from taskservice_operator.loop.runner import Runner
+from taskservice_operator.loop.vaulting import translated
 from taskservice_operator.metrics import Metrics
 from taskservice_operator.settings import InvalidSettings, Settings, read_settings
+from taskservice_operator.vault.hvac_client import HvacVault
+from taskservice_operator.vault.sessions import Sessions
 
 FIRST_LIST_RETRY_SECONDS = 3.0
 STOP_SECONDS = 10.0
@@ -71,10 +76,26 @@ class Operator:
             rate=settings.rate,
             burst=settings.burst,
             resync_seconds=settings.resync_seconds,
+            vault=self._vault_sessions(),
+            vault_poll_seconds=settings.vault.poll_seconds,
         )
         self._probes = Probes(self._metrics.registry, alive=self._not_alive, ready=self._not_ready)
         self._metrics.objects.set_function(lambda: len(self._cache.refs))
         self._metrics.leader.set_function(lambda: float(self._is_leading()))
+
+    def _vault_sessions(self) -> Sessions | None:
+        """None when no Vault is configured."""
+        vault = self._settings.vault
+        if not vault.address:
+            return None
+        if vault.address.startswith("http:"):
+            log.warning("vault_without_tls", extra={"address": vault.address})
+        return Sessions(
+            HvacVault(vault.address, auth_mount=vault.auth_mount, ca_file=vault.ca_file, threads=vault.concurrency),
+            translated(partial(request_token, self._api, vault.audience)),
+            concurrency=vault.concurrency,
+            count=self._metrics.count_vault,
+        )
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT.  Raises whatever made a watch end; when the lease is lost, ends the process."""

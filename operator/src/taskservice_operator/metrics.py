@@ -50,9 +50,24 @@ class Metrics:
             ("verb", "kind"),
             registry=self.registry,
         )
+        self.vault_requests = Counter(
+            "taskservice_vault_requests_total",
+            "Requests sent to Vault: login, renew or read; result ok, or the reason as in conditions.",
+            ("request", "result"),
+            registry=self.registry,
+        )
+        self.vault_troubled = Gauge(
+            "taskservice_vault_secrets_troubled",
+            "Vault secrets that TaskServices ask for and that could not be read the last time.",
+            registry=self.registry,
+        )
         self.leader = Gauge("taskservice_leader", "1 while this process holds the lease.", registry=self.registry)
         self.objects = Gauge("taskservice_resources", "TaskServices known.", registry=self.registry)
 
     def count_write(self, verb: str, kind: str) -> None:
         """Count one write request: ``verb`` is create, apply, update, patch or delete."""
         self.writes.labels(verb, kind).inc()
+
+    def count_vault(self, request: str, result: str) -> None:
+        """Count one request to Vault and its result."""
+        self.vault_requests.labels(request, result).inc()

@@ -14,11 +14,30 @@ from pathlib import Path
 PREFIX = "TASKSERVICE_OPERATOR_"
 _POD_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_ADDRESS = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9][-a-zA-Z0-9.]*)(:[0-9]{1,5})?(/[-a-zA-Z0-9._/]*)?")
+_MOUNT = re.compile(r"[a-zA-Z0-9_][-a-zA-Z0-9_.]*(/[a-zA-Z0-9_][-a-zA-Z0-9_.]*)*")
 _YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
 class InvalidSettings(ValueError):
     """A setting cannot be used; the message names the variable and says what it may be."""
+
+
+@dataclass(frozen=True)
+class VaultSettings:
+    """Where Vault is and how it is asked.
+
+    ``address`` empty: there is none.  ``auth_mount``: of Kubernetes authentication.  ``audience``: of the tokens that
+    ServiceAccounts log in with.  ``ca_file`` empty: the certificates that the system trusts.  ``poll_seconds``: after
+    which a secret is read again.  ``concurrency``: requests to Vault at the same time.
+    """
+
+    address: str = ""
+    auth_mount: str = "kubernetes"
+    audience: str = "vault"
+    ca_file: str = ""
+    poll_seconds: float = 60.0
+    concurrency: int = 4
 
 
 @dataclass(frozen=True)
@@ -40,6 +59,7 @@ class Settings:
     port: int = 8080
     log_format: str = "json"
     log_level: str = "INFO"
+    vault: VaultSettings = VaultSettings()
 
 
 def read_settings(env: Mapping[str, str] = os.environ) -> Settings:
@@ -47,7 +67,8 @@ def read_settings(env: Mapping[str, str] = os.environ) -> Settings:
 
     ``NAMESPACES`` (comma-separated; empty: all), ``WORKERS``, ``RATE``, ``BURST``, ``RESYNC_SECONDS``,
     ``LEADER_ELECTION``, ``LEASE_NAMESPACE`` (default: the pod's own), ``LEASE_NAME``, ``PORT``,
-    ``LOG_FORMAT``, ``LOG_LEVEL``.
+    ``LOG_FORMAT``, ``LOG_LEVEL``; ``VAULT_ADDRESS``, ``VAULT_AUTH_MOUNT``, ``VAULT_AUDIENCE``, ``VAULT_CA_FILE``,
+    ``VAULT_POLL_SECONDS``, ``VAULT_CONCURRENCY``.
     """
     default = Settings()
     return Settings(
@@ -62,6 +83,27 @@ def read_settings(env: Mapping[str, str] = os.environ) -> Settings:
         port=int(_number(env, "PORT", default.port, 0, 65_535)),
         log_format=_choice(env, "LOG_FORMAT", default.log_format, ("json", "plain")),
         log_level=_choice(env, "LOG_LEVEL", default.log_level, ("DEBUG", "INFO", "WARNING", "ERROR")),
+        vault=_vault(env),
+    )
+
+
+def _vault(env: Mapping[str, str]) -> VaultSettings:
+    default = VaultSettings()
+    address, ca_file = _text(env, "VAULT_ADDRESS").rstrip("/"), _text(env, "VAULT_CA_FILE")
+    if address and not _ADDRESS.fullmatch(address):
+        raise InvalidSettings(f"{PREFIX}VAULT_ADDRESS={address!r}: write it like https://vault.example.com:8200")
+    if address and ca_file and not Path(ca_file).is_file():
+        raise InvalidSettings(f"{PREFIX}VAULT_CA_FILE={ca_file!r}: there is no such file; mount it, or leave it out")
+    auth_mount = _text(env, "VAULT_AUTH_MOUNT").strip("/") or default.auth_mount
+    if not _MOUNT.fullmatch(auth_mount):
+        raise InvalidSettings(f"{PREFIX}VAULT_AUTH_MOUNT={auth_mount!r}: name it as after auth/ in vault auth list")
+    return VaultSettings(
+        address=address,
+        auth_mount=auth_mount,
+        audience=_text(env, "VAULT_AUDIENCE") or default.audience,
+        ca_file=ca_file,
+        poll_seconds=_number(env, "VAULT_POLL_SECONDS", default.poll_seconds, 1, 86_400),
+        concurrency=int(_number(env, "VAULT_CONCURRENCY", default.concurrency, 1, 64)),
     )
 
 

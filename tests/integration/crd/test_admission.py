@@ -54,7 +54,10 @@ FULL: Json = {
         {"name": "settings", "data": {"LIMIT": "10"}},
         {"name": "files", "configMapRef": {"name": "files"}, "mountPath": "/etc/tasks"},
     ],
-    "secrets": [{"name": "credentials", "secretRef": {"name": "tasks-credentials"}}],
+    "secrets": [
+        {"name": "credentials", "secretRef": {"name": "tasks-credentials"}},
+        {"name": "login", "vault": {"path": "taskservices/shop/tasks", "role": "shop-tasks", "key": "password"}},
+    ],
     "rollout": {
         "strategy": "BlueGreen",
         "blueGreen": {"autoPromotion": False, "previewReplicas": 1, "scaleDownDelaySeconds": 0},
@@ -201,7 +204,19 @@ REFUSED: dict[str, tuple[Json, str]] = {
     ),
     "a secret without a reference": (
         IMAGE | {"secrets": [{"name": "a"}]},
-        "spec.secrets[0].secretRef: Required value",
+        "give exactly one of secretRef and vault",
+    ),
+    "a secret from two places": (
+        IMAGE | {"secrets": [{"name": "a", "secretRef": {"name": "a"}, "vault": {"path": "a"}}]},
+        "give exactly one of secretRef and vault",
+    ),
+    "a path that leads out of its mount": (
+        IMAGE | {"secrets": [{"name": "a", "vault": {"path": "../sys/raw"}}]},
+        "spec.secrets[0].vault.path: Invalid value",
+    ),
+    "a path that begins with a slash": (
+        IMAGE | {"secrets": [{"name": "a", "vault": {"path": "/secret/a"}}]},
+        "spec.secrets[0].vault.path: Invalid value",
     ),
     "a variable with value and source": (
         IMAGE | {"env": [{"name": "A", "value": "1", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]},

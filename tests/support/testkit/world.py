@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from taskservice_operator.api import names
-from taskservice_operator.core.model import Apply, Create, Delete, ObjectKey, Snapshot
+from taskservice_operator.core.model import Apply, Create, Delete, ObjectKey, Snapshot, VaultAnswer, VaultRequest
 from taskservice_operator.render.identity import Owner
 from testkit.builders import START, TaskServiceBuilder
 
@@ -78,6 +78,7 @@ class World:
     objects: dict[ObjectKey, dict[str, Any]] = field(default_factory=dict)
     pods: dict[str, Pod] = field(default_factory=dict)
     sources: dict[tuple[str, str], Json | None] = field(default_factory=dict)
+    vault: dict[VaultRequest, VaultAnswer] = field(default_factory=dict)
     lives: dict[str, Life] = field(default_factory=dict)
     endpoints: dict[str, tuple[str, ...]] = field(default_factory=dict)
     lag: float = 1
@@ -123,6 +124,13 @@ class World:
         self.sources[kind, name] = data
         self.version += 1
 
+    def set_vault(self, request: VaultRequest, answer: VaultAnswer | None) -> None:
+        """What Vault answers to a request from now on; None: nothing is known yet."""
+        self.vault = {key: value for key, value in self.vault.items() if key != request}
+        if answer is not None:
+            self.vault[request] = answer
+        self.version += 1
+
     def put_foreign(self, api_version: str, kind: str, name: str) -> ObjectKey:
         key = ObjectKey(api_version, kind, name)
         self.objects[key] = {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "uid": "foreign"}}
@@ -150,6 +158,7 @@ class World:
             pods=tuple(pod.manifest or self._render_pod(pod) for pod in self.pods.values()),
             endpoint_slices=tuple(self._slice(name, targets) for name, targets in self.endpoints.items()),
             sources=dict(self.sources),
+            vault=dict(self.vault),
             foreign=frozenset(key for key in foreign if key in self.objects and key not in mine),
         )
 

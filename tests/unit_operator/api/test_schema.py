@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ RICH = {
     **MINIMAL,
     "autoscaling": {"maxReplicas": 5},
     "config": [{"name": "settings", "data": {"A": "1"}}],
-    "secrets": [{"name": "keys", "secretRef": {"name": "keys"}}],
+    "secrets": [{"name": "keys", "secretRef": {"name": "keys"}}, {"name": "login", "vault": {"path": "shop/web"}}],
     "rollout": {
         "blueGreen": {"previewReplicas": 1},
         "analysis": {
@@ -85,6 +86,7 @@ def test_every_rule_says_what_to_do() -> None:
     [
         ("spec.autoscaling", "lower minReplicas or raise maxReplicas"),
         ("spec.config[]", "give exactly one of data and configMapRef"),
+        ("spec.secrets[]", "give exactly one of secretRef and vault"),
         ("spec.probes.readiness", "a probe needs exactly one of httpGet, tcpSocket, exec and grpc"),
         ("spec.probes.liveness", "a probe needs exactly one of httpGet, tcpSocket, exec and grpc"),
         ("spec.config[].mountPath", "mountPath must be an absolute path"),
@@ -228,3 +230,14 @@ def _full_status() -> wire.Status:
             },
         ),
     )
+
+
+@pytest.mark.parametrize("path", ["taskservices/shop/web", "a", "a.b/c-d/E_f"])
+def test_paths_in_vault_are_allowed_as_they_are_written_there(path: str) -> None:
+    assert re.fullmatch(dict(SPEC)["spec.secrets[].vault.path"]["pattern"], path)
+
+
+@pytest.mark.parametrize("path", ["/a", "a/", "a//b", "../sys/raw", "a/../b", "a/.b", "a b", "a?x=1", "a%2fb", "a#b"])
+def test_no_path_leads_out_of_its_mount_or_says_more_than_a_path(path: str) -> None:
+    for field in ("path", "mount"):
+        assert not re.search(dict(SPEC)[f"spec.secrets[].vault.{field}"]["pattern"], path)

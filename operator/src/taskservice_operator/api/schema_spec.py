@@ -22,9 +22,15 @@ from taskservice_operator.api.schema import (
 )
 from taskservice_operator.api.schema_pod import pod_fields
 from taskservice_operator.api.schema_rollout import rollout
+from taskservice_operator.api.spec import VaultSource
 
 MOST_REPLICAS = 1000
 MOST_SOURCES = 20
+
+VAULT_NAME = r"^[a-zA-Z0-9_][-a-zA-Z0-9_.]*$"
+VAULT_PATH = r"^[a-zA-Z0-9_][-a-zA-Z0-9_.]*(/[a-zA-Z0-9_][-a-zA-Z0-9_.]*)*$"
+"""No part begins with a dot: nothing between the operator and Vault may take one for a way up."""
+KEY_NAME = r"^[-._a-zA-Z0-9]+$"
 
 METRIC_TYPES = ("Resource", "ContainerResource", "Pods", "Object", "External")
 
@@ -156,19 +162,59 @@ def config() -> Schema:
 
 def secrets() -> Schema:
     return listing(
-        "Secrets the pods need. Their content is part of the revision, exactly as with config.",
+        "Secrets the pods need, from Secrets or from Vault. Their content is part of the revision, exactly as "
+        "with config.",
         record(
-            "One Secret.",
+            "One secret.",
             {
                 "name": _source_name(),
                 "secretRef": _reference("The Secret in the same namespace whose data is copied.", "Secret"),
+                "vault": _vault(),
                 "mountPath": _mount_path(),
             },
-            required=["name", "secretRef"],
+            required=["name"],
+            rules=[
+                exactly_one(
+                    "secretRef",
+                    "vault",
+                    message="give exactly one of secretRef and vault: the Secret to copy, or the path in Vault to read",
+                )
+            ],
         ),
         most=MOST_SOURCES,
         key="name",
         rules=[_distinct_mount_paths()],
+    )
+
+
+def _vault() -> Schema:
+    return record(
+        "A secret in a key/value store (version 2) of Vault. It is read with the rights of the pods' own "
+        "ServiceAccount, again every so often, and copied: a new version of it starts a rollout.",
+        {
+            "path": text(
+                "Its path within the mount, as in `vault kv get -mount=secret PATH`: without the mount, without data/.",
+                longest=512,
+                shortest=1,
+                pattern=VAULT_PATH,
+            ),
+            "mount": text(
+                "Where the key/value store is mounted.", shortest=1, pattern=VAULT_PATH, default=VaultSource.mount
+            ),
+            "role": text(
+                "The role of Vault's Kubernetes authentication to log in with. It must be bound to the pods' "
+                "ServiceAccount. Default: the namespace's and the ServiceAccount's names, joined by a hyphen.",
+                longest=318,
+                shortest=1,
+                pattern=VAULT_NAME,
+            ),
+            "key": text(
+                "Only this key of the secret; without it, all of them.",
+                shortest=1,
+                pattern=KEY_NAME,
+            ),
+        },
+        required=["path"],
     )
 
 

@@ -18,8 +18,21 @@ class InvalidSpec(ValueError):
 
 
 @dataclass(frozen=True)
+class VaultSource:
+    """A secret in a key/value store (version 2) of Vault.
+
+    ``role`` None: ``<namespace>-<serviceAccount>``.  ``key`` None: all of its keys.
+    """
+
+    path: str
+    mount: str = "secret"
+    role: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True)
 class ConfigSource:
-    """One entry of ``spec.config`` or ``spec.secrets``: inline data, or the name of an object to copy.
+    """One entry of ``spec.config`` or ``spec.secrets``: inline data, the name of an object to copy, or a Vault secret.
 
     ``mount_path`` None means: every key becomes an environment variable.
     """
@@ -29,6 +42,7 @@ class ConfigSource:
     ref: str | None = None
     mount_path: str | None = None
     secret: bool = False
+    vault: VaultSource | None = None
 
 
 @dataclass(frozen=True)
@@ -104,12 +118,19 @@ class Spec:
         return int(self.template.get("port", DEFAULT_PORT))
 
     @property
+    def service_account(self) -> str:
+        """The name of the ServiceAccount that the pods run as."""
+        return str(self.template.get("serviceAccountName") or DEFAULT_SERVICE_ACCOUNT)
+
+    @property
     def sources(self) -> tuple[ConfigSource, ...]:
         """Config then secrets, in the order of declaration: later ones win where environment names repeat."""
         return self.config + self.secrets
 
 
 DEFAULT_PORT = 8000
+DEFAULT_SERVICE_ACCOUNT = "default"
+"""Every namespace has it."""
 
 TEMPLATE_FIELDS = (
     "image",
@@ -179,7 +200,14 @@ def _source(raw: Json, *, secret: bool) -> ConfigSource:
         ref=reference["name"] if reference else None,
         mount_path=raw.get("mountPath"),
         secret=secret,
+        vault=_vault(raw.get("vault")) if secret else None,
     )
+
+
+def _vault(raw: Json | None) -> VaultSource | None:
+    if not raw:
+        return None
+    return VaultSource(raw["path"], raw.get("mount", "secret"), raw.get("role"), raw.get("key"))
 
 
 def _rollout(raw: Json) -> RolloutSpec:

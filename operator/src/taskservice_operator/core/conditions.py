@@ -2,13 +2,15 @@
 
 ``Ready``: what the spec asks for is live, all of it.  ``Available``: live traffic is served, whatever the rollout
 does.  ``Progressing``/``Degraded``: as for Deployments.  ``Reconciling``/``Stalled``: the pair that kstatus reads
-(Helm ``--wait``, Flux, Argo CD).
+(Helm ``--wait``, Flux, Argo CD).  ``SecretsReady``, only where Vault is asked for secrets: the last answers were good;
+while they are not, ``Ready`` stays what it is as long as nothing new is asked for.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from taskservice_operator.api.status import Phase, format_time
@@ -19,6 +21,7 @@ from taskservice_operator.core.traffic import is_held
 from taskservice_operator.core.view import UNDER_WAY, View
 
 REASON_LIMIT = 1024
+SECRETS_READY = "SecretsReady"
 
 
 def current(v: View) -> tuple[Note, Blocked | None]:
@@ -94,20 +97,39 @@ def build_conditions(v: View, note: Note) -> tuple[dict[str, Any], ...]:
     serving = is_serving(v)
     ready = "True" if settled and serving else "False" if blocked or failed or settled else "Unknown"
     served = Note("Serving", "live traffic is served") if serving else Note("NotServing", "live traffic is not served")
-    stalled = (failed or blocked) and not under_way
+    passing = v.blocked is not None and v.blocked.passing
+    stalled = (failed or (blocked and not passing)) and not under_way
     values = {
         "Ready": (ready, note),
         "Available": ("True" if serving else "False", served),
         "Progressing": ("True" if under_way else "False", note),
-        "Degraded": ("True" if failed or blocked or (settled and not serving) else "False", note),
+        "Degraded": ("True" if failed or (blocked and not passing) or (settled and not serving) else "False", note),
         "Reconciling": ("True" if not stalled and ready != "True" else "False", note),
         "Stalled": ("True" if stalled else "False", note),
     }
     before = {condition["type"]: condition for condition in v.status.conditions}
     generation = v.taskservice["metadata"].get("generation", 0)
-    return tuple(
+    conditions = [
         _condition(v, before.get(kind), kind, status, why, generation) for kind, (status, why) in values.items()
-    )
+    ]
+    if v.reading.asked:
+        conditions.append(_secrets_condition(v, before.get(SECRETS_READY), generation))
+    return tuple(conditions)
+
+
+def secrets_note(v: View) -> Note:
+    """What there is to say about reading from Vault: the worst trouble, and how many more there are."""
+    if v.reading.worst is None:
+        return Note("SecretsRead", "Vault gives every secret that spec.secrets asks it for")
+    note, others = v.reading.worst[1], len(v.reading.troubles) - 1
+    return replace(note, message=f"{note.message} (and {others} more)") if others else note
+
+
+def _secrets_condition(v: View, before: Mapping[str, Any] | None, generation: int) -> dict[str, Any]:
+    if v.reading.is_pending and before is not None:
+        return dict(before)  # what was said last is still the best that is known
+    status = "Unknown" if v.reading.is_pending else "False" if v.reading.worst else "True"
+    return _condition(v, before, SECRETS_READY, status, secrets_note(v), generation)
 
 
 def _condition(

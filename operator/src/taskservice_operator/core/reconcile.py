@@ -14,8 +14,9 @@ from typing import Any
 from taskservice_operator.api import names
 from taskservice_operator.api.spec import DEFAULT_PORT, InvalidSpec, Metric, Spec, parse_spec
 from taskservice_operator.api.status import Phase, Status, parse_status, render_status
+from taskservice_operator.core import vaulted
 from taskservice_operator.core import verdict as analysis
-from taskservice_operator.core.conditions import build_conditions, current
+from taskservice_operator.core.conditions import SECRETS_READY, build_conditions, current, secrets_note
 from taskservice_operator.core.desired import desired_objects
 from taskservice_operator.core.facts import read_facts
 from taskservice_operator.core.model import Action, Measure, Note, ObjectKey, Plan, Snapshot
@@ -70,7 +71,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
         actions=actions,
         status=status,
         measures=measures,
-        events=(*notes, *ignored, *_news(snapshot, why)),
+        events=(*notes, *ignored, *_news(snapshot, why), *_vault_news(view)),
         requeue_after=_requeue_after(view, measure_at),
     )
 
@@ -78,9 +79,10 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
 def _look(snapshot: Snapshot, now: datetime) -> View:
     taskservice = snapshot.taskservice
     raw = taskservice.get("spec") or {}
-    status, facts = parse_status(taskservice.get("status")), read_facts(snapshot)
+    status, facts, reading = parse_status(taskservice.get("status")), read_facts(snapshot), vaulted.NOTHING_ASKED
     try:
         spec = parse_spec(raw)
+        reading = vaulted.read(spec, snapshot)
         resolved = resolve(spec, raw, snapshot)
     except (InvalidSpec, KeyError, TypeError, ValueError, AttributeError) as problem:
         spec, message = Spec(template={}), str(problem)
@@ -91,7 +93,7 @@ def _look(snapshot: Snapshot, now: datetime) -> View:
         resolved = _collision(snapshot, min(snapshot.foreign))
     wanted = resolved if isinstance(resolved, Wanted) else None
     blocked = resolved if isinstance(resolved, Blocked) else None
-    return View(taskservice, spec, status, facts, wanted, blocked, now)
+    return View(taskservice, spec, status, facts, wanted, blocked, now, reading)
 
 
 def _collision(snapshot: Snapshot, key: ObjectKey) -> Blocked:
@@ -188,6 +190,19 @@ def _news(snapshot: Snapshot, why: Note) -> tuple[Note, ...]:
         "Paused",
     )
     return () if told_by_rows or before.get("Ready") == why.reason else (why,)
+
+
+def _vault_news(v: View) -> tuple[Note, ...]:
+    """A trouble with Vault is told when its reason is new; its end is told, too."""
+    if not v.reading.asked or v.reading.is_pending:
+        return ()
+    before = next(
+        (c for c in (v.taskservice.get("status") or {}).get("conditions") or () if c["type"] == SECRETS_READY), {}
+    )
+    after = secrets_note(v)
+    is_trouble, was_trouble = v.reading.worst is not None, before.get("status") == "False"
+    is_new = is_trouble and before.get("reason") != after.reason
+    return (after,) if is_new or (was_trouble and not is_trouble) else ()
 
 
 def _stage_of(v: View) -> tuple[str, tuple[Metric, ...], datetime | None, str, str | None]:

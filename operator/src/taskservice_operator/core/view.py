@@ -12,6 +12,7 @@ from taskservice_operator.core import verdict as analysis
 from taskservice_operator.core.facts import Facts
 from taskservice_operator.core.model import Manifest
 from taskservice_operator.core.revision import Blocked, Wanted
+from taskservice_operator.core.vaulted import NOTHING_ASKED, Reading
 
 CLOCKED = frozenset({Phase.STAGING, Phase.PRESCALING})
 """Phases whose time counts against the progress deadline: those that wait for pods, never for people."""
@@ -23,7 +24,10 @@ FLOOR_SECONDS = 600
 
 @dataclass(frozen=True)
 class View:
-    """Everything a row's predicate may look at.  ``wanted`` is None while the spec cannot be resolved."""
+    """Everything a row's predicate may look at.  ``wanted`` is None while the spec cannot be resolved.
+
+    ``reading``: how reading its Vault secrets stands.
+    """
 
     taskservice: Manifest
     spec: Spec
@@ -32,6 +36,7 @@ class View:
     wanted: Wanted | None
     blocked: Blocked | None
     now: datetime
+    reading: Reading = NOTHING_ASKED
 
     def with_status(self, status: Status) -> View:
         return replace(self, status=status)

@@ -17,11 +17,13 @@ from typing import Any
 
 from taskservice_operator.cluster.errors import Collision, Conflict, Forbidden, Invalid
 from taskservice_operator.cluster.port import ClusterPort, Incomplete, Manifest, Ref
+from taskservice_operator.core import vaulted
 from taskservice_operator.core.freshness import needs_look, only_numbers_change
 from taskservice_operator.core.model import Action, Measurement, Note, Plan, Snapshot, WriteStatus
 from taskservice_operator.loop.measuring import Measuring
 from taskservice_operator.loop.queue import TokenBucket
 from taskservice_operator.loop.refusal import Memory
+from taskservice_operator.loop.vaulting import Vaulting
 from taskservice_operator.metrics import Metrics
 
 Decide = Callable[[Snapshot, datetime], Plan]
@@ -62,6 +64,7 @@ class Reconciler:
         measuring: Measuring,
         metrics: Metrics,
         *,
+        vaulting: Vaulting | None = None,
         bucket: TokenBucket,
         now: Callable[[], datetime],
         clock: Callable[[], float] | None = None,
@@ -69,6 +72,7 @@ class Reconciler:
         self._cluster = cluster
         self._decide = decide
         self._measuring = measuring
+        self._vaulting = vaulting or Vaulting(None, lambda _ref: None)
         self._metrics = metrics
         self._bucket = bucket
         self._now = now
@@ -154,8 +158,10 @@ class Reconciler:
 
     def _plan(self, snapshot: Snapshot, memory: Memory) -> tuple[Plan, tuple[Measurement, ...]]:
         offered = self._measuring.results(snapshot.taskservice["metadata"]["uid"])
+        ref = Ref.of(snapshot.taskservice)
+        answers = self._vaulting.answers(ref, vaulted.requests(snapshot.taskservice))
         wall = self._now()
-        plan = self._decide(replace(snapshot, measurements=offered), wall)
+        plan = self._decide(replace(snapshot, measurements=offered, vault=answers), wall)
         return memory.restrain(plan, snapshot.taskservice, self._clock(), wall), offered
 
     def _is_idle(self, plan: Plan, snapshot: Snapshot) -> bool:
@@ -210,6 +216,7 @@ class Reconciler:
     def _gone(self, ref: Ref) -> Outcome:
         self._memories.pop(ref, None)
         self._measuring.forget(ref)
+        self._vaulting.forget(ref)
         return Outcome("gone")
 
 

@@ -14,6 +14,7 @@ from taskservice_operator.cluster.port import ClusterPort, Ref
 from taskservice_operator.loop.measuring import Measuring, Provider
 from taskservice_operator.loop.queue import Priority, TokenBucket, WorkQueue
 from taskservice_operator.loop.reconcile import Decide, Outcome, Reconciler
+from taskservice_operator.loop.vaulting import Reader, Vaulting
 from taskservice_operator.metrics import Metrics
 
 RESYNC_JITTER = 0.2
@@ -29,7 +30,10 @@ def _utc_now() -> datetime:
 
 
 class Runner:
-    """The running loop.  ``wake`` may be called from the start; nothing is looked at before ``run``."""
+    """The running loop.  ``wake`` may be called from the start; nothing is looked at before ``run``.
+
+    ``vault`` None: none is configured.
+    """
 
     def __init__(
         self,
@@ -38,6 +42,8 @@ class Runner:
         providers: dict[str, Provider],
         metrics: Metrics,
         *,
+        vault: Reader | None = None,
+        vault_poll_seconds: float = 60.0,
         workers: int = 8,
         rate: float = 40.0,
         burst: int = 80,
@@ -50,8 +56,16 @@ class Runner:
         self._resync_seconds = resync_seconds
         self._queue = WorkQueue(metrics)
         self._measuring = Measuring(providers, now, self._queue.add)
+        self._vaulting = Vaulting(vault, self._queue.add, poll_seconds=vault_poll_seconds)
+        metrics.vault_troubled.set_function(lambda: self._vaulting.troubled)
         self._reconciler = Reconciler(
-            cluster, decide, self._measuring, metrics, bucket=TokenBucket(rate, burst), now=now
+            cluster,
+            decide,
+            self._measuring,
+            metrics,
+            vaulting=self._vaulting,
+            bucket=TokenBucket(rate, burst),
+            now=now,
         )
         self._stopping = asyncio.Event()
 
@@ -79,6 +93,7 @@ class Runner:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._measuring.close()
+            await self._vaulting.close()
 
     async def _work(self) -> None:
         stopping = asyncio.create_task(self._stopping.wait())
