@@ -197,9 +197,49 @@ def test_a_service_monitor_is_made_only_where_the_cluster_knows_the_kind(helm, m
     assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
 
 
+VAULT = {"vault": {"address": "https://vault.secrets.svc:8200", "caConfigMap": "vault-ca"}}
+
+
+def test_with_a_vault_and_only_then_the_operator_may_ask_for_tokens(helm, manifests: list[Manifest]) -> None:
+    name = "system:taskservice-operator"
+    without, granted = (
+        rights(one(m, "ClusterRole", name)) for m in (manifests, helm.render("taskservice-operator", VAULT))
+    )
+    assert granted.pop("/serviceaccounts/token") == {"create"}
+    assert granted == without
+
+
+def test_with_a_vault_in_chosen_namespaces_tokens_can_be_had_there_and_nowhere_else(helm) -> None:
+    rendered = helm.render("taskservice-operator", {**VAULT, "namespaces": ["shop"]})
+    assert of_kind(rendered, "ClusterRoleBinding") == []
+    bound = [b for b in of_kind(rendered, "RoleBinding") if b["roleRef"]["kind"] == "ClusterRole"]
+    assert [binding["metadata"]["namespace"] for binding in bound] == ["shop"]
+
+
+def test_the_environment_tells_of_vault_and_its_certificate_is_mounted(helm, tmp_path: Path) -> None:
+    rendered = helm.render("taskservice-operator", VAULT)
+    pod = one(rendered, "Deployment")["spec"]["template"]["spec"]
+    env = {entry["name"]: entry.get("value", "downward") for entry in pod["containers"][0]["env"]}
+    mounted = env["TASKSERVICE_OPERATOR_VAULT_CA_FILE"]
+    (mount,) = [m for m in pod["containers"][0]["volumeMounts"] if mounted.startswith(m["mountPath"] + "/")]
+    (volume,) = [v for v in pod["volumes"] if v["name"] == mount["name"]]
+    assert volume["configMap"]["name"] == "vault-ca"
+    (tmp_path / "ca.crt").write_text("")
+    vault = read_settings({**env, "TASKSERVICE_OPERATOR_VAULT_CA_FILE": str(tmp_path / "ca.crt")}).vault
+    assert (vault.address, vault.auth_mount, vault.audience) == (VAULT["vault"]["address"], "kubernetes", "vault")
+    assert (vault.poll_seconds, vault.concurrency) == (60, 4)
+
+
+def test_without_a_vault_nothing_speaks_of_one(container: Manifest) -> None:
+    assert not [entry for entry in container["env"] if "VAULT" in entry["name"]]
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
+        ({"vault": {"address": "vault:8200"}}, "address"),
+        ({"vault": {"pollSeconds": 0}}, "pollSeconds"),
+        ({"vault": {"token": "s.x"}}, "token"),
         ({"replica": 1}, "replica"),
         ({"image": ""}, "image"),
         ({"replicas": -1}, "replicas"),
