@@ -6,6 +6,7 @@ with Kubernetes' own controllers.  There is no node: the fixture ``kubelet`` pla
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
@@ -18,6 +19,7 @@ from taskservice_operator.api import crd
 from taskservice_operator.cluster.kube import KubeApi
 from testkit.kube_hands import KubeHands, Kubelet
 from testkit.operator_process import OperatorProcess
+from testkit.vault_server import VaultServer
 
 
 @pytest.fixture
@@ -79,6 +81,36 @@ async def kubelet(api: KubeApi, namespace: str) -> AsyncIterator[Kubelet]:
 def operators(kubeconfig: Path, namespace: str, tmp_path: Path) -> Iterator[OperatorStarter]:
     with contextlib.ExitStack() as stack:
         yield OperatorStarter(kubeconfig, namespace, tmp_path, stack)
+
+
+@pytest.fixture(scope="session")
+def vault_session(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]:
+    """A real Vault that asks the API server about tokens."""
+    with VaultServer(tmp_path_factory.mktemp("vault")) as server:
+        server.trust_cluster(*asyncio.run(_a_reviewer(kubeconfig)))
+        yield server
+
+
+@pytest.fixture
+def vault_server(vault_session: VaultServer) -> Iterator[VaultServer]:
+    """Running and unsealed, before the test and after it."""
+    yield vault_session
+    vault_session.restore()
+
+
+async def _a_reviewer(kubeconfig: Path) -> tuple[str, str, str]:
+    """The API server's address and authorities, and the token of a ServiceAccount that may review tokens."""
+    api = await KubeApi.connect(str(kubeconfig))
+    try:
+        hands = KubeHands(api)
+        await hands.make_service_account("default", "vault-reviewer")
+        await hands.bind_cluster_role("system:auth-delegator", "default", "vault-reviewer")
+        credentials = await api.credentials()
+        token = await hands.token("default", "vault-reviewer")
+    finally:
+        await api.close()
+    authorities = await asyncio.to_thread(Path(credentials.ca_path or "").read_text)
+    return credentials.server, authorities, token
 
 
 class OperatorStarter:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from taskservice_operator.api import names
@@ -22,6 +24,7 @@ Json = dict[str, Any]
 Address = tuple[str, str, str]
 NODES, NODE = "/api/v1/nodes", "played"
 HEARTBEAT_SECONDS = 5.0
+BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _KINDS = {kind.kind: kind for kind in (*kinds.WATCHED, kinds.EVENT, kinds.LEASE)}
 
@@ -54,6 +57,32 @@ class KubeHands:
     async def drop_namespace(self, name: str) -> None:
         with contextlib.suppress(NotFound):
             await self._api.request("DELETE", f"/api/v1/namespaces/{name}")
+
+    async def ensure_namespace(self, name: str) -> None:
+        with contextlib.suppress(Conflict):
+            await self._api.request("POST", "/api/v1/namespaces", body={"metadata": {"name": name}})
+
+    async def make_service_account(self, namespace: str, name: str) -> None:
+        """Make a ServiceAccount, if it is not there."""
+        body = {"metadata": {"name": name, "namespace": namespace}}
+        with contextlib.suppress(Conflict):
+            await self._api.request("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts", body=body)
+
+    async def bind_cluster_role(self, role: str, namespace: str, account: str) -> None:
+        """Let a ServiceAccount do everywhere what a ClusterRole allows."""
+        body = {
+            "metadata": {"name": f"{namespace}-{account}"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "namespace": namespace, "name": account}],
+        }
+        with contextlib.suppress(Conflict):
+            await self._api.request("POST", BINDINGS, body=body)
+
+    async def token(self, namespace: str, account: str, audience: str | None = None) -> str:
+        """A ServiceAccount's token, for the API server itself unless another audience is named."""
+        spec = {"expirationSeconds": 7200, **({"audiences": [audience]} if audience else {})}
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
+        return (await self._api.request("POST", path, body={"spec": spec}))["status"]["token"]
 
     async def create_taskservice(self, name: str, spec: Mapping[str, Any], namespace: str | None = None) -> Ref:
         namespace = namespace or self.namespace
@@ -180,6 +209,28 @@ class Kubelet:
             ],
         }
         await self._api.request("PATCH", f"{path}/status", body={"status": status}, content_type=MERGE_PATCH)
+
+
+@contextlib.asynccontextmanager
+async def as_bearer(administrator: KubeApi, token: str, folder: Path) -> AsyncIterator[KubeApi]:
+    """A connection to the same API server as whoever a token belongs to."""
+    known = await administrator.credentials()
+    cluster = {"server": known.server, "certificate-authority": known.ca_path}
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "one", "cluster": cluster}],
+        "users": [{"name": "bearer", "user": {"token": token}}],
+        "contexts": [{"name": "one", "context": {"cluster": "one", "user": "bearer"}}],
+        "current-context": "one",
+    }
+    kubeconfig = folder / "bearer.conf"
+    kubeconfig.write_text(json.dumps(content))
+    api = await KubeApi.connect(str(kubeconfig))
+    try:
+        yield api
+    finally:
+        await api.close()
 
 
 def format_time_now() -> str:
