@@ -1,7 +1,8 @@
 """After a failure Redis is left alone for a while, then tried again; reads share round trips."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import gc
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import pytest
@@ -57,40 +58,29 @@ class Wire(BestEffortRedis):
     """Round trips that the test answers: each is the commands it carries, and whether it fails."""
 
     def __init__(self) -> None:
-        super().__init__("redis://unused", timeout_seconds=1, retry_seconds=2)
+        self.now = 100.0
+        super().__init__(
+            "redis://unused", timeout_seconds=1, retry_seconds=2, clock=lambda: self.now, reads=Carrier(self)
+        )
         self.round_trips: list[list[Any]] = []
         self.open = asyncio.Event()
         self.failure: Exception | None = None
 
-    async def call(self, operation: Callable[[Any], Awaitable[Any]]) -> Any:
-        return await operation(self)
 
-    async def execute_command(self, *command: Any) -> list[Any]:
-        (answer,) = await self._carry([command])
-        return answer
+class Carrier:
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
 
-    def pipeline(self, transaction: bool) -> "Pipe":
-        return Pipe(self._carry)
-
-    async def _carry(self, commands: list[Any]) -> list[Any]:
-        self.round_trips.append(commands)
-        await self.open.wait()
-        if self.failure is not None:
-            raise self.failure
+    async def exchange(self, commands: Sequence[tuple[str, ...]]) -> list[Any]:
+        self._wire.round_trips.append(list(commands))
+        await self._wire.open.wait()
+        if self._wire.failure is not None:
+            raise self._wire.failure
         # As Redis does: one answer for each member, which is here its name.
         return [list(command[1 if command[0] == "MGET" else 2 :]) for command in commands]
 
-
-class Pipe:
-    def __init__(self, carry: Callable[[list[Any]], Awaitable[list[Any]]]) -> None:
-        self._carry = carry
-        self._commands: list[Any] = []
-
-    def execute_command(self, *command: Any) -> None:
-        self._commands.append(command)
-
-    async def execute(self) -> list[Any]:
-        return await self._carry(self._commands)
+    async def close(self) -> None:
+        return None
 
 
 async def begin(*asked: Awaitable[Any]) -> list[asyncio.Task[Any]]:
@@ -123,12 +113,16 @@ async def test_what_several_ask_for_is_asked_once() -> None:
 
 async def test_a_round_trip_that_fails_fails_all_who_share_it_and_nobody_else() -> None:
     redis = Wire()
-    redis.failure = Away()
+    redis.failure = RedisConnectionError()
     first = await begin(redis.values("a"), redis.scores("s", "b"))
     redis.open.set()
     for answer in await asyncio.gather(*first, return_exceptions=True):
         assert isinstance(answer, Away)
     redis.failure = None
+    with pytest.raises(Away):
+        await redis.values("b")
+    assert len(redis.round_trips) == 1, "it is left alone for a while"
+    redis.now += 2
     assert await redis.values("c") == ["c"]
     await redis.close()
 
@@ -140,4 +134,39 @@ async def test_who_leaves_takes_nobody_along() -> None:
     redis.open.set()
     assert await second == ["b"]
     assert first.cancelled()
+    await redis.close()
+
+
+async def test_both_questions_of_one_request_go_together_and_the_first_answer_brings_the_second() -> None:
+    redis = Wire()
+    redis.open.set()
+    listed, scored = redis.values("page"), redis.scores("denylist", "session")
+    assert await scored == ["session"]
+    assert listed.done()
+    assert await listed == ["page"]
+    assert redis.round_trips == [[("MGET", "page"), ("ZMSCORE", "denylist", "session")]]
+    await redis.close()
+
+
+async def test_a_failure_nobody_waits_for_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    redis = Wire()
+    redis.failure = RedisConnectionError()
+    redis.open.set()
+    unneeded, needed = redis.values("page"), redis.scores("denylist", "session")
+    with pytest.raises(Away):
+        await needed
+    del unneeded
+    await redis.close()
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_a_question_while_redis_is_left_alone_is_not_sent() -> None:
+    redis = Wire()
+    redis.failure = RedisConnectionError()
+    redis.open.set()
+    for _ in range(5):
+        with pytest.raises(Away):
+            await redis.scores("denylist", "session")
+    assert len(redis.round_trips) == 1
     await redis.close()

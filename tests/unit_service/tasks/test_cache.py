@@ -76,6 +76,35 @@ async def known(cache: RedisListCache, user: str = "ann", query: str = "q") -> b
     return await cache.through(user, query, database) != b"not cached"
 
 
+async def test_what_was_sought_is_answered_without_asking_again(pod: Pod, metrics: Metrics) -> None:
+    cache, door = pod()
+    database = Database()
+    await cache.through("ann", "q", database)
+    sought = cache.seek("ann", "q")
+    assert sought is not None
+    found = await sought
+    door.away = True
+    assert await cache.through("ann", "q", database, asyncio.sleep(0, found)) == b"page"
+    assert database.reads == 1
+
+
+async def test_what_was_sought_in_vain_is_read(pod: Pod, metrics: Metrics) -> None:
+    cache, door = pod()
+    await cache.through("ann", "q", Database())
+    door.away = True
+    database = Database(b"read")
+    assert await cache.through("ann", "q", database, cache.seek("ann", "q")) == b"read"
+    assert counted(metrics, "away") == 1
+
+
+async def test_nothing_is_sought_until_a_bump_that_failed_is_made_up_for(pod: Pod) -> None:
+    cache, door = pod()
+    door.away = True
+    await cache.bump(["ann"])
+    assert cache.seek("ann", "q") is None
+    await cache.close()
+
+
 async def test_filled_then_hit_on_every_pod(pod: Pod, metrics: Metrics) -> None:
     (one, _), (two, _) = pod(), pod()
     database = Database()

@@ -1,12 +1,15 @@
 """A query string seen before is answered as it was the first time, to whoever may ask, and to nobody else."""
 
+import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
 import pytest
 
 from taskservice.tasks import list_lane
+from taskservice.tasks.cache import NullListCache
 
 pytestmark = pytest.mark.anyio
 
@@ -103,3 +106,46 @@ async def test_the_short_way_is_counted_and_decorated_as_the_long_one(tasks: Any
     labels = {"http_request_method": "GET", "http_route": "/v1/tasks", "http_response_status_code": "200"}
     name = "http_server_request_duration_seconds_count"
     assert registry.get_sample_value(name, labels | {"revision": "r1"}) == 3
+
+
+async def test_who_has_logged_out_is_refused_a_question_that_is_known(tasks: Any, bearer: Bearer) -> None:
+    ann, bob = bearer("ann"), bearer("bob")
+    for _ in range(2):
+        assert (await ask(tasks, ann, "limit=5")).status_code == 200
+        assert (await ask(tasks, bob, "limit=5")).status_code == 200
+    authenticator = tasks.app.state.authenticator
+    ended = await authenticator.verifier.verify(ann["Authorization"].removeprefix("Bearer "))
+    await authenticator.denylist.add([ended.session_id], datetime.now(UTC))
+    refused = await ask(tasks, ann, "limit=5")
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+    assert (await ask(tasks, bob, "limit=5")).status_code == 200
+
+
+async def test_a_page_is_asked_for_before_it_is_known_whether_the_session_has_ended(
+    run_tasks: Callable[..., Any], bearer: Bearer
+) -> None:
+    """So that one round trip tells both; and what was sought is what is answered."""
+    told: list[str] = []
+
+    class Cache(NullListCache):
+        def seek(self, user: str, query: str) -> Any:
+            told.append(f"sought {user}")
+            return asyncio.sleep(0, "sought")
+
+        async def through(self, user: str, query: str, read: Any, sought: Any = None) -> bytes:
+            told.append("answered" if sought is not None and await sought == "sought" else "read")
+            return await read()
+
+    async with run_tasks(cache=Cache()) as service:
+        denylist = service.app.state.authenticator.denylist
+        refuses = denylist.refuses
+
+        async def watched(session_id: str) -> bool:
+            told.append("admitted")
+            return await refuses(session_id)
+
+        denylist.refuses = watched
+        for _ in range(2):
+            assert titles(await ask(service, bearer("ann"), "limit=5")) == []
+    assert told == ["admitted", "read", "sought ann", "admitted", "answered"]

@@ -27,9 +27,13 @@ class Authenticator:
     async def authenticate(self, token: str) -> Principal:
         """Raises Unauthenticated; Unavailable when keys or ended sessions cannot be known."""
         principal = await self.verifier.verify(token)
+        await self.admit(principal)
+        return principal
+
+    async def admit(self, principal: Principal) -> None:
+        """The second half, for whoever has something else to ask at the same time. Raises as `authenticate`."""
         if await self.denylist.refuses(principal.session_id):
             raise Unauthenticated
-        return principal
 
 
 def shown_token(scope: Scope) -> str | None:

@@ -4,7 +4,7 @@ After a failure, calls are refused at once until the retry time has passed, so t
 timeout per second and not one per request.
 
 Reads of many requests share round trips, and in one all keys are named in one command: while a round trip is under way,
-what is asked waits for the next.
+what is asked waits for the next. Who has two questions asks both before awaiting either: they go together.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 
 from taskservice.kit import trace_context
 from taskservice.kit.logging import event
+from taskservice.kit.redis_reads import ReadConnection, Reads
 from taskservice.kit.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -42,12 +43,16 @@ class Away(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A read that waits for its answer, and the context that it was asked in."""
+    """A read that waits for its answer."""
 
     verb: Verb
     members: tuple[str, ...]
     answer: "asyncio.Future[list[Any]]"
-    context: contextvars.Context
+
+    def fail(self, failure: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(Away() if isinstance(failure, Away) else failure)
+            self.answer.exception()  # whoever asked may have found out meanwhile that the answer is not needed
 
 
 class BestEffortRedis:
@@ -60,6 +65,7 @@ class BestEffortRedis:
         timeout_seconds: float,
         retry_seconds: float,
         clock: Callable[[], float] = time.monotonic,
+        reads: Reads | None = None,
     ) -> None:
         try:
             self._client = Redis.from_url(
@@ -69,6 +75,7 @@ class BestEffortRedis:
                 retry=Retry(NoBackoff(), 1),  # one: a pooled connection may be stale after a restart
                 protocol=3,
             )
+            self._reads = reads or ReadConnection(url, timeout_seconds)
         except ValueError:
             raise SettingsError(
                 "TASKSERVICE_REDIS_URL is not a usable Redis address; it looks like redis://host:6379/0."
@@ -87,10 +94,13 @@ class BestEffortRedis:
 
     async def call(self, operation: Callable[[Redis], Awaitable[T]]) -> T:
         """Runs one operation. Raises Away."""
+        return await self._guarded(lambda: operation(self._client))
+
+    async def _guarded(self, operation: Callable[[], Awaitable[T]]) -> T:
         if self._clock() < self._closed_until:
             raise Away
         try:
-            result = await operation(self._client)
+            result = await operation()
         except (RedisError, OSError, TimeoutError) as error:
             self._closed_until = self._clock() + self._retry_seconds
             if not self._away:
@@ -102,35 +112,37 @@ class BestEffortRedis:
             event(log, "redis_back")
         return result
 
-    async def values(self, *keys: str) -> list[bytes | None]:
-        """The values of these keys at one moment. Raises Away."""
-        return await self._look_up(("MGET",), keys)
+    def values(self, *keys: str) -> "asyncio.Future[list[bytes | None]]":
+        """Asks for the values of these keys at one moment; the answer raises Away."""
+        return self._ask(("MGET",), keys)
 
-    async def scores(self, key: str, *members: str) -> list[float | None]:
-        """The scores of these members of a sorted set at one moment. Raises Away."""
-        return await self._look_up(("ZMSCORE", key), members)
+    def scores(self, key: str, *members: str) -> "asyncio.Future[list[float | None]]":
+        """Asks for the scores of these members of a sorted set at one moment; the answer raises Away."""
+        return self._ask(("ZMSCORE", key), members)
 
-    async def _look_up(self, verb: Verb, members: tuple[str, ...]) -> list[Any]:
-        if self._clock() < self._closed_until:
-            raise Away
+    def _ask(self, verb: Verb, members: tuple[str, ...]) -> "asyncio.Future[list[Any]]":
         if trace_context.recording():
-            # A round trip of its own: in one that is shared, the span would belong to somebody else's trace.
-            return await self.call(lambda redis: _execute(redis, verb, members))
-        asked = _Asked(verb, members, asyncio.get_running_loop().create_future(), contextvars.copy_context())
+            # A command of its own: in a round trip that is shared, the span would belong to somebody else's trace.
+            return asyncio.ensure_future(self.call(lambda redis: _execute(redis, verb, members)))
+        asked = _Asked(verb, members, asyncio.get_running_loop().create_future())
+        if self._clock() < self._closed_until:
+            asked.fail(Away())
+            return asked.answer
         self._asked.append(asked)
         if self._reading is None:
             self._read_on()
-        return await asked.answer
+        return asked.answer
 
     def _read_on(self) -> None:
         """Starts a round trip for what is asked; whatever comes until it is answered goes with the next one."""
-        self._reading = asyncio.create_task(self._answer(), context=self._asked[0].context) if self._asked else None
+        # In no context: it is not the work of any one request.
+        self._reading = asyncio.create_task(self._answer(), context=contextvars.Context()) if self._asked else None
 
     async def _answer(self) -> None:
         batch, self._asked = self._asked[:MOST_READS], self._asked[MOST_READS:]
         failure: Exception = Away()
         try:
-            answers = await self.call(lambda redis: _look_up_all(redis, batch))
+            answers = await self._guarded(lambda: _look_up_all(self._reads, batch))
             for asked, answer in zip(batch, answers, strict=True):
                 if not asked.answer.done():  # else whoever asked has left
                     asked.answer.set_result(answer)
@@ -141,13 +153,13 @@ class BestEffortRedis:
             failure = error
         finally:
             for asked in batch:
-                if not asked.answer.done():
-                    asked.answer.set_exception(failure)
+                asked.fail(failure)
             self._read_on()
 
     async def close(self) -> None:
         while self._reading is not None:
             await asyncio.wait((self._reading,))
+        await self._reads.close()
         closing: Any = self._client.aclose()
         await closing
 
@@ -174,19 +186,13 @@ async def _execute(redis: Redis, verb: Verb, members: Iterable[str]) -> list[Any
     return answer
 
 
-async def _look_up_all(redis: Redis, batch: list[_Asked]) -> list[list[Any]]:
+async def _look_up_all(reads: Reads, batch: list[_Asked]) -> list[list[Any]]:
     """What each is answered; every verb is sent once, with all that is asked of it."""
     places: dict[Verb, dict[str, int]] = {}
     for asked in batch:
         known = places.setdefault(asked.verb, {})
         for member in asked.members:
             known.setdefault(member, len(known))
-    if len(places) == 1:
-        answers = [await _execute(redis, verb, members) for verb, members in places.items()]
-    else:
-        pipe = redis.pipeline(transaction=False)
-        for verb, members in places.items():
-            pipe.execute_command(*verb, *members)
-        answers = await pipe.execute()
+    answers = await reads.exchange([(*verb, *members) for verb, members in places.items()])
     found = dict(zip(places, answers, strict=True))
     return [[found[asked.verb][places[asked.verb][member]] for member in asked.members] for asked in batch]

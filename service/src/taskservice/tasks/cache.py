@@ -1,6 +1,7 @@
 """Lists in Redis, each stored with the version of its reader's tasks that it was read under.
 
-    read    MGET epoch, version(user), entry     one round trip; an entry of another version is a miss
+    read    MGET epoch, version(user), entry     at one moment; an entry of another version is a miss. `seek` asks, so
+                                                 that whatever else the request asks of Redis goes along
     fill    SET entry = version + page           after reading the database, with the version seen before
     write   SET version(user) = random           of all users whose lists it is in, before it is acknowledged
 
@@ -40,12 +41,18 @@ WAIT_SECONDS, WAIT_PAUSE_SECONDS = 0.25, 0.02
 TAG_BYTES = 12
 
 Read = Callable[[], Awaitable[bytes]]
+Sought = Awaitable[list[bytes | None]]
+"""An answer of Redis that is on its way: epoch, version and entry."""
 
 
 class ListCache(Protocol):
     """Pages of lists, by reader and query. Nothing here raises when the cache is away."""
 
-    async def through(self, user: str, query: str, read: Read) -> bytes:
+    def seek(self, user: str, query: str) -> Sought | None:
+        """Begins to look a page up, for `through` of the same request. None when there is nothing to wait for."""
+        ...
+
+    async def through(self, user: str, query: str, read: Read, sought: Sought | None = None) -> bytes:
         """The page if it is known and certain, else what `read` answers. Raises what `read` raises."""
         ...
 
@@ -57,7 +64,10 @@ class ListCache(Protocol):
 class NullListCache:
     """Never knows anything."""
 
-    async def through(self, user: str, query: str, read: Read) -> bytes:
+    def seek(self, user: str, query: str) -> None:
+        return None
+
+    async def through(self, user: str, query: str, read: Read, sought: Sought | None = None) -> bytes:
         return await read()
 
     async def bump(self, users: Iterable[str]) -> None:
@@ -83,8 +93,11 @@ class RedisListCache:
         self._unsent = 0  # bumps that failed since the epoch was last replaced
         self._flushing: asyncio.Task[None] | None = None
 
-    async def through(self, user: str, query: str, read: Read) -> bytes:
-        found = await self._look_up(user, query)
+    def seek(self, user: str, query: str) -> Sought | None:
+        return None if self._unsent else self._redis.values(EPOCH, _version_key(user), _entry_key(user, query))
+
+    async def through(self, user: str, query: str, read: Read, sought: Sought | None = None) -> bytes:
+        found = await self._look_up(user, query, sought)
         if found.page is not None:
             self._metrics.count_cache(NAME, "hit")
             return found.page
@@ -128,11 +141,12 @@ class RedisListCache:
                 return found.page
         return None
 
-    async def _look_up(self, user: str, query: str) -> Lookup:
-        if self._unsent:
+    async def _look_up(self, user: str, query: str, sought: Sought | None = None) -> Lookup:
+        sought = sought or self.seek(user, query)
+        if sought is None:
             return Lookup()
         try:
-            epoch, version, entry = await self._redis.values(EPOCH, _version_key(user), _entry_key(user, query))
+            epoch, version, entry = await sought
             if epoch is None or version is None:
                 return Lookup(tag=await self._begin(user))
         except Away:

@@ -3,20 +3,19 @@
 Clients ask for the same page again and again, and finding the endpoint and validating its parameters costs more than
 all the rest of a list that comes from the cache. What a query string means depends on nothing but the caller, so it may
 be kept as long as there is room. Whether the caller may ask is found out every time, by the same authenticator, and
-the answer comes from the same service.
+the answer comes from the same service; what both ask of Redis is asked at once.
 """
 
 from collections import OrderedDict
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from taskservice.kit import trace_context
 from taskservice.kit.bearer import CALLER, Authenticator, shown_token
 from taskservice.tasks.listing import Query
-from taskservice.tasks.pages import page_response
+from taskservice.tasks.pages import send_page
 from taskservice.tasks.service import TaskService
 
 PATH = "/v1/tasks"
@@ -50,15 +49,19 @@ class ListLane:
 
     async def _listed(self, token: str, scope: Scope, receive: Receive, send: Send) -> None:
         scope["route"] = self._route
-        authenticator: Authenticator = scope["app"].state.authenticator
-        caller = scope[CALLER] = await authenticator.authenticate(token)
+        state = scope["app"].state
+        authenticator: Authenticator = state.authenticator
+        caller = scope[CALLER] = await authenticator.verifier.verify(token)
         key = (caller.user_id, scope["query_string"])
         query = self._known.get(key)
         if query is not None:
             self._known.move_to_end(key)
-            service: TaskService = scope["app"].state.tasks
-            answer = page_response(Request(scope), await service.page(caller, query))
-            return await answer(scope, receive, send)
+            service: TaskService = state.tasks
+            # Asked for before it is known whether the session has ended, so that one round trip tells both.
+            sought = service.seek(caller, query)
+            await authenticator.admit(caller)
+            return await send_page(scope, send, await service.page(caller, query, sought))
+        await authenticator.admit(caller)
         asked = scope[ASKED] = Asked()
         await self._app(scope, receive, send)
         if asked.query is not None and len(key[1]) <= LONGEST_REMEMBERED:

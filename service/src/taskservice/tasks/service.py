@@ -16,7 +16,7 @@ from taskservice.kit.idempotency import Answer, Answers, KeptAnswer, RequestKey,
 from taskservice.kit.ids import new_id
 from taskservice.kit.jwt import Principal
 from taskservice.tasks import events, policy, views
-from taskservice.tasks.cache import ListCache
+from taskservice.tasks.cache import ListCache, Sought
 from taskservice.tasks.cursor import Cursors
 from taskservice.tasks.directory import Directory
 from taskservice.tasks.errors import Forbidden, PreconditionFailed, TooManyComments, UnknownAssignee
@@ -85,7 +85,11 @@ class TaskService:
             return query
         return replace(query, after=self._cursors.decode(cursor, query.identity))
 
-    async def page(self, caller: Principal, query: Query) -> Page:
+    def seek(self, caller: Principal, query: Query) -> Sought | None:
+        """Begins to look a page up in the cache, for `page` of the same request."""
+        return self._cache.seek(caller.user_id, query.key)
+
+    async def page(self, caller: Principal, query: Query, sought: Sought | None = None) -> Page:
         """The TaskPage of a query of this caller, from the cache when it is certain."""
 
         async def read() -> bytes:
@@ -95,7 +99,7 @@ class TaskService:
             page = TaskPage(items=[views.task(task) for task in found[: query.limit]], next=following)
             return Page(page.model_dump_json().encode(), following).packed()
 
-        return Page.unpacked(await self._cache.through(caller.user_id, query.key, read))
+        return Page.unpacked(await self._cache.through(caller.user_id, query.key, read, sought))
 
     async def update(self, caller: Principal, task_id: str, change: TaskChange, versions: Versions = None) -> TaskView:
         """Raises NotFound, PreconditionFailed. A change to what is already so changes nothing."""
