@@ -1,13 +1,20 @@
 """One line of JSON per event, and no field that could be a secret."""
 
+import asyncio
+import io
 import json
 import logging
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from taskservice.kit.logging import JsonFormatter, event
+from taskservice.kit import trace_context
+from taskservice.kit.logging import JsonFormatter, TurnHandler, event
 
 
 @pytest.fixture
@@ -61,3 +68,151 @@ def test_a_disabled_level_costs_nothing(caplog: pytest.LogCaptureFixture) -> Non
     caplog.set_level("WARNING")
     event(logging.getLogger("t"), "x")
     assert not caplog.records
+
+
+def test_fields_that_would_stand_twice_stand_once(formatter: JsonFormatter, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    fields: dict[str, Any] = {"service": "other", "trace_id": "x", "event": "renamed"}
+    event(logging.getLogger("t"), "x", **fields)
+    line = formatter.format(caplog.records[-1])
+    assert [line.count(f'"{name}":') for name in fields] == [1, 1, 1]
+    assert json.loads(line)["service"] == "other"
+
+
+def test_short_and_long_way_make_the_same_line(formatter: JsonFormatter, caplog: pytest.LogCaptureFixture) -> None:
+    """An argument, which changes nothing here, makes the formatter go the long way."""
+    caplog.set_level("INFO")
+    trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    for header in (None, f"00-{trace}-{span}-01"):
+        for fields in ({}, {"route": "/v1/täsks", "status": 200, "duration_ms": 1.25}):
+            with trace_context.following(header):
+                event(logging.getLogger("t.u"), 'a "name"', logging.WARNING, **fields)
+                record = caplog.records[-1]
+                short = formatter.format(record)
+                record.args = ("unused",)
+                record.getMessage = lambda: 'a "name"'
+                assert json.loads(short) == json.loads(formatter.format(record))
+                assert list(json.loads(short)) == list(json.loads(formatter.format(record)))
+
+
+@pytest.mark.parametrize("created", [0.0, 1.9999, 1790000000.0, 1790000000.1239, 1790000000.9999])
+def test_the_time_is_to_the_millisecond(created: float, formatter: JsonFormatter) -> None:
+    record = logging.LogRecord("t", logging.INFO, __file__, 1, "x", (), None)
+    record.created = created
+    moment = datetime.fromisoformat(json.loads(formatter.format(record))["ts"])
+    assert moment.tzinfo is not None
+    assert 0 <= created - moment.timestamp() < 0.001 + 1e-6
+
+
+def test_a_record_made_from_an_earlier_one_tells_its_own_time(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    for number in range(2):
+        before = time.time()
+        event(logging.getLogger("t"), "again", number=number)
+        assert before <= caplog.records[-1].created <= time.time()
+    first, second = caplog.records
+    assert [record.__dict__["fields"] for record in (first, second)] == [{"number": 0}, {"number": 1}]
+    assert second.relativeCreated >= first.relativeCreated
+    assert (second.name, second.levelname, second.getMessage()) == ("t", "INFO", "again")
+
+
+class Written(io.StringIO):
+    """A stream that keeps every write apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.writes.append(text)
+        return len(text)
+
+
+@pytest.fixture
+def written() -> Iterator[Written]:
+    stream = Written()
+    handler = TurnHandler(stream)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log = logging.getLogger("turns")
+    log.addHandler(handler)
+    log.setLevel("INFO")
+    yield stream
+    log.removeHandler(handler)
+    log.setLevel("NOTSET")
+
+
+def say(name: str, level: int = logging.INFO) -> None:
+    event(logging.getLogger("turns"), name, level)
+
+
+@pytest.mark.anyio
+async def test_lines_of_one_turn_of_the_loop_are_one_write(written: Written) -> None:
+    say("one")
+    say("two")
+    assert written.writes == []
+    await asyncio.sleep(0)
+    assert written.writes == ["one\ntwo\n"]
+    say("three")
+    await asyncio.sleep(0)
+    assert written.writes == ["one\ntwo\n", "three\n"]
+
+
+@pytest.mark.anyio
+async def test_what_is_worse_than_information_is_written_at_once_after_what_was_before(written: Written) -> None:
+    say("one")
+    say("two", logging.ERROR)
+    assert written.writes == ["one\ntwo\n"]
+    await asyncio.sleep(0)
+    assert written.writes == ["one\ntwo\n"]
+
+
+def test_without_a_loop_every_line_is_written_at_once(written: Written) -> None:
+    say("one")
+    say("two")
+    assert written.writes == ["one\n", "two\n"]
+
+
+def test_lines_of_a_turn_that_never_came_are_written_with_the_next(written: Written) -> None:
+    class Stopped(asyncio.SelectorEventLoop):
+        """A loop that ends before what it was to do next."""
+
+        def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+            handle = super().call_soon(callback, *args, context=context)
+            if getattr(callback, "__name__", "") == "flush":
+                handle.cancel()
+            return handle
+
+    async def only() -> None:
+        say("one")
+
+    with asyncio.Runner(loop_factory=Stopped) as runner:
+        runner.run(only())
+        assert written.writes == []
+    say("two")
+    assert written.writes == ["one\ntwo\n"]
+
+
+@pytest.mark.anyio
+async def test_a_thread_without_a_loop_does_not_wait_for_it(written: Written) -> None:
+    say("one")
+    await asyncio.to_thread(say, "two")
+    assert "".join(written.writes) == "one\ntwo\n"
+
+
+ENDS = """
+import asyncio, sys
+from taskservice.kit import logging
+import logging as standard
+logging.configure("INFO", service="ends")
+async def main():
+    for number in range(3):
+        logging.event(standard.getLogger("t"), f"event {number}")
+    sys.exit(3)
+asyncio.run(main())
+"""
+
+
+def test_nothing_is_lost_when_the_process_exits() -> None:
+    done = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3
+    assert [json.loads(line)["event"] for line in done.stdout.splitlines()] == ["event 0", "event 1", "event 2"]

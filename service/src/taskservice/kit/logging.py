@@ -2,14 +2,19 @@
 
 Call `event(log, "task_created", owner=...)`. Field names that could carry a secret are blanked whatever they
 hold; request and response bodies are never logged.
+
+Every request is a line, so a line must be cheap. What all lines of one event share is made once and kept, and the lines
+of one turn of the event loop are one write.
 """
 
+import asyncio
 import json
 import logging
 import sys
+import time
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TextIO
 
 from pydantic_core import to_json
 
@@ -19,15 +24,30 @@ from taskservice.kit import trace_context
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 SECRET_WORDS = ("password", "token", "secret", "authorization", "cookie", "private_key", "credential")
+MOST_KEPT = 1000
 
 
 def event(log: logging.Logger, name: str, level: int = logging.INFO, **fields: Any) -> None:
     """Logs one event; `name` is static, everything that varies is a field."""
     if log.isEnabledFor(level):
-        # Not by `log.log`, which finds out where it was called: no line shows that.
-        record = logging.LogRecord(log.name, level, "", 0, name, None, None)
-        record.fields = fields
+        # Not by `log.log`, which finds out where it was called: no line shows that. And a copy: a new record looks for
+        # the names of its level and file again.
+        like = _record(log.name, level, name)
+        record = logging.LogRecord.__new__(logging.LogRecord)
+        now = time.time()
+        record.__dict__.update(
+            like,
+            created=now,
+            msecs=(now - int(now)) * 1000,
+            relativeCreated=like["relativeCreated"] + (now - like["created"]) * 1000,
+            fields=fields,
+        )
         log.handle(record)
+
+
+@lru_cache(MOST_KEPT)
+def _record(logger: str, level: int, name: str) -> dict[str, Any]:
+    return logging.LogRecord(logger, level, "", 0, name, None, None).__dict__
 
 
 class JsonFormatter(logging.Formatter):
@@ -36,10 +56,23 @@ class JsonFormatter(logging.Formatter):
     def __init__(self, **identity: str) -> None:
         super().__init__()
         self._identity = identity
+        self._beginning = lru_cache(MOST_KEPT)(self._begin)
+        self._plain = lru_cache(MOST_KEPT)(self._are_plain)
+        self._second = (-1, "")
 
     def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, Any] = getattr(record, "fields", {})
+        if record.args or record.exc_info or not isinstance(record.msg, str) or not self._plain(tuple(fields)):
+            return _text(self._line(record, fields))
+        # The same line, of which only what varies is made now.
+        line = f'{{"ts":"{self._moment(record.created)}"{self._beginning(record.levelname, record.name, record.msg)}'
+        if context := trace_context.current():
+            line += f',"trace_id":"{context.trace_id}","span_id":"{context.span_id}"'
+        return f"{line},{_text(fields)[1:]}" if fields else line + "}"
+
+    def _line(self, record: logging.LogRecord, fields: dict[str, Any]) -> dict[str, Any]:
         line: dict[str, Any] = {
-            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "ts": self._moment(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": record.getMessage(),
@@ -47,25 +80,86 @@ class JsonFormatter(logging.Formatter):
         }
         if context := trace_context.current():
             line |= {"trace_id": context.trace_id, "span_id": context.span_id}
-        for key, value in getattr(record, "fields", {}).items():
+        for key, value in fields.items():
             line[key] = "[redacted]" if _may_be_secret(key) else value
         if record.exc_info and record.exc_info[0] is not None:
             line["error"] = record.exc_info[0].__name__
             line["stack"] = self.formatException(record.exc_info)
-        try:
-            return to_json(line, fallback=str, inf_nan_mode="null").decode()
-        except ValueError:  # text that is no Unicode, from a client
-            return json.dumps(line, default=str)
+        return line
+
+    def _begin(self, level: str, logger: str, message: str) -> str:
+        """What lines of one event have in common, after their time."""
+        shared = {"level": level.lower(), "logger": logger, "event": message, **self._identity}
+        return "," + _text(shared)[1:-1]
+
+    def _are_plain(self, names: tuple[str, ...]) -> bool:
+        """Whether fields of these names stand on a line as they are, beside everything else."""
+        taken = {"ts", "level", "logger", "event", "trace_id", "span_id", *self._identity}
+        return not any(name in taken or _may_be_secret(name) for name in names)
+
+    def _moment(self, created: float) -> str:
+        second, shown = self._second
+        if second != int(created):
+            second, shown = int(created), datetime.fromtimestamp(int(created), UTC).isoformat()
+            self._second = second, shown
+        return f"{shown[:19]}.{int((created - second) * 1000):03d}{shown[19:]}"
 
 
-@lru_cache(1000)
+def _text(line: dict[str, Any]) -> str:
+    try:
+        return to_json(line, fallback=str, inf_nan_mode="null").decode()
+    except ValueError:  # text that is no Unicode, from a client
+        return json.dumps(line, default=str, separators=(",", ":"))
+
+
 def _may_be_secret(key: str) -> bool:
     return any(word in key.lower() for word in SECRET_WORDS)
 
 
+class TurnHandler(logging.StreamHandler[TextIO]):
+    """Writes the lines of one turn of the event loop together, at the beginning of the next one.
+
+    Whatever is worse than information is written at once, with what was before it; so is every line where no loop
+    runs. `logging` writes the rest when the process exits; only a process that is killed takes a turn's lines along.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: list[str] = []
+        self._turn: asyncio.AbstractEventLoop | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.append(self.format(record))
+            if record.levelno > logging.INFO or not self._flushed_next_turn():
+                self.flush()
+        except Exception:
+            self.handleError(record)
+
+    def _flushed_next_turn(self) -> bool:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        if self._turn is not loop:
+            loop.call_soon(self.flush)
+            self._turn = loop
+        return True
+
+    def flush(self) -> None:
+        self.acquire()
+        try:
+            lines, self._lines, self._turn = self._lines, [], None
+            if lines:
+                self.stream.write("\n".join(lines) + self.terminator)
+            super().flush()
+        finally:
+            self.release()
+
+
 def configure(level: str, **identity: str) -> None:
     """Sends every logger of the process to standard output as JSON. Called once, by `__main__`."""
-    handler = logging.StreamHandler(sys.stdout)
+    handler = TurnHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(**identity))
     root = logging.getLogger()
     root.handlers[:] = [handler]
