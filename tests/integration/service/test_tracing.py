@@ -71,6 +71,63 @@ def test_a_request_is_one_trace_from_the_route_to_the_stores(
     assert f'trace_id="{trace_id}"' in openmetrics.text
 
 
+def test_a_request_that_is_not_sampled_makes_no_span_and_is_still_one_trace_on_every_line(
+    start_service: StartService, redis_server: RedisServer, receiver: OtlpReceiver
+) -> None:
+    environment = {
+        "TASKSERVICE_OTLP_ENDPOINT": receiver.url,
+        "TASKSERVICE_TRACE_RATIO": "1",
+        "TASKSERVICE_REDIS_URL": redis_server.url,
+        "TASKSERVICE_DIRECTORY_TOKEN": TOKEN,
+    }
+    grpc = str(free_port())
+    auth = start_service("auth", TASKSERVICE_GRPC_PORT=grpc, **environment).wait_until_ready()
+    addresses = {
+        "TASKSERVICE_JWKS_URL": f"{auth.url}/.well-known/jwks.json",
+        "TASKSERVICE_DIRECTORY_GRPC": f"127.0.0.1:{grpc}",
+    }
+    tasks = start_service("tasks", **addresses, **environment).wait_until_ready()
+    httpx2.post(f"{auth.url}/v1/auth/register", json=ANN).raise_for_status()
+    token = httpx2.post(f"{auth.url}/v1/auth/login", json=ANN).json()["access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    bob = httpx2.post(f"{auth.url}/v1/auth/register", json=ANN | {"email": "bob@example.com"}).json()["id"]
+
+    trace_id = secrets.token_hex(16)
+    unsampled = bearer | {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-00"}
+    created = httpx2.post(f"{tasks.url}/v1/tasks", json={"title": "one", "assignee": bob}, headers=unsampled)
+    created.raise_for_status()
+    for _ in range(3):
+        httpx2.get(f"{tasks.url}/v1/tasks", headers=unsampled).raise_for_status()
+    # What a sampled request made comes later, and comes.
+    sampled = secrets.token_hex(16)
+    headers = bearer | {"traceparent": f"00-{sampled}-{secrets.token_hex(8)}-01"}
+    httpx2.get(f"{tasks.url}/v1/tasks", headers=headers).raise_for_status()
+    receiver.wait(sampled, lambda spans: "GET /v1/tasks" in {span.name for span in spans})
+    for process in (tasks, auth):
+        process.terminate()
+        assert process.wait() == 0
+    assert receiver.of(trace_id) == []
+
+    asked = [line for line in tasks.lines() if line.get("trace_id") == trace_id and line["event"] == "http_request"]
+    assert len(asked) == 4
+    served = [line for line in auth.lines() if line.get("trace_id") == trace_id and line["event"] == "grpc_request"]
+    assert served, "the trace went along to the directory"
+
+
+def test_a_request_that_names_no_trace_is_not_recorded_at_ratio_0_and_has_a_trace_of_its_own(
+    start_service: StartService, receiver: OtlpReceiver
+) -> None:
+    auth = start_service("auth", TASKSERVICE_OTLP_ENDPOINT=receiver.url, TASKSERVICE_TRACE_RATIO="0").wait_until_ready()
+    httpx2.post(f"{auth.url}/v1/auth/register", json=ANN).raise_for_status()
+    for _ in range(3):
+        httpx2.post(f"{auth.url}/v1/auth/login", json=ANN).raise_for_status()
+    auth.terminate()
+    assert auth.wait() == 0, "what was recorded is sent at the end"
+    assert receiver.spans == []
+    traces = [line["trace_id"] for line in auth.lines() if line["event"] == "http_request"]
+    assert len(set(traces)) == len(traces) == 4
+
+
 IMPORTS = """
 import sys
 from taskservice.kit.settings import TasksSettings

@@ -48,6 +48,21 @@ def test_what_came_in_goes_out_and_ends_with_its_block() -> None:
     assert trace_context.current() is None
 
 
+def test_a_trace_that_nobody_records_goes_out_by_ourselves_although_spans_are_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trace_context, "current_span", lambda: TraceContext("1" * 32, "2" * 16, True))
+    apart = trace_context.fresh()
+    assert trace_context.parse(apart.header) == apart
+    assert not apart.sampled
+    with trace_context.unrecorded(apart):
+        assert trace_context.current() == apart
+        assert not trace_context.recording()
+        assert trace_context.outgoing() == {"traceparent": apart.header}
+    assert trace_context.recording()
+    assert trace_context.outgoing() == {}
+
+
 def test_a_span_of_our_own_comes_before_what_the_caller_said(monkeypatch: pytest.MonkeyPatch) -> None:
     own = TraceContext("1" * 32, "2" * 16, True)
     monkeypatch.setattr(trace_context, "current_span", lambda: own)

@@ -8,7 +8,7 @@ import logging
 import random
 import re
 import time
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +25,14 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 READ_HEADERS = frozenset({b"x-request-id", b"content-length", b"transfer-encoding", trace_context.HEADER_BYTES})
 NOTHING = nullcontext()
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _trace(scope: Scope, sent: dict[bytes, bytes]) -> AbstractContextManager[None]:
+    """The block in which a request belongs to its trace."""
+    if (unrecorded := scope.get(trace_context.UNRECORDED)) is not None:
+        return trace_context.unrecorded(unrecorded)
+    named = sent.get(trace_context.HEADER_BYTES)
+    return trace_context.following(named.decode("latin-1")) if named else NOTHING
 
 
 class Edge:
@@ -70,10 +78,9 @@ class Edge:
                 self._decorate(message, request_id)
             await send(message)
 
-        named = sent.get(trace_context.HEADER_BYTES)
         self._metrics.active.inc()
         try:
-            with trace_context.following(named.decode("latin-1")) if named else NOTHING:
+            with _trace(scope, sent):
                 try:
                     self._refuse_declared(sent)
                     await self._app(scope, self._bounded(receive, sent), send_decorated)
@@ -92,7 +99,10 @@ class Edge:
     def _decorate(self, message: Message, request_id: str) -> None:
         headers: list[tuple[bytes, bytes]] = [*message.get("headers", ()), *self._headers]
         headers.append((b"x-request-id", request_id.encode("latin-1")))
-        if not any(name == b"cache-control" for name, _ in headers):
+        for name, _ in headers:
+            if name == b"cache-control":
+                break
+        else:
             headers.append((b"cache-control", b"no-store"))
         if self._health.draining:
             # Tells clients on kept connections to come back on a new one, which another replica accepts.

@@ -1,12 +1,14 @@
 """Which trace the work at hand belongs to (W3C Trace Context), whether or not this process records spans itself.
 
 The context comes in with a request, a call or an event, is on every log line, and goes out with whatever is asked of
-others. When tracing is on, `kit.tracing` sets `current_span` and the span decides; nothing else here changes.
+others. When tracing is on, `kit.tracing` sets `current_span` and the span decides. It also decides at the edge, before
+anything is recorded, which requests are not sampled: those are treated as if tracing was off (`unrecorded`).
 """
 
+import random
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -28,10 +30,17 @@ class TraceContext:
         return f"00-{self.trace_id}-{self.span_id}-{'01' if self.sampled else '00'}"
 
 
+UNRECORDED = "taskservice.unrecorded"
+"""Where the scope of a request keeps the context of a trace that was decided not to be recorded."""
+
 _incoming: ContextVar[TraceContext | None] = ContextVar("incoming_trace", default=None)
+_unrecorded: ContextVar[bool] = ContextVar("unrecorded", default=False)
 
 current_span: Callable[[], TraceContext | None] | None = None
 """Set by `kit.tracing` when spans are recorded."""
+
+without_spans: Callable[[], AbstractContextManager[None]] = nullcontext
+"""Set by `kit.tracing`: a block in which the instrumentations do nothing."""
 
 
 def parse(header: str | None) -> TraceContext | None:
@@ -52,19 +61,39 @@ def following(header: str | None) -> Iterator[None]:
         _incoming.reset(token)
 
 
+def fresh() -> TraceContext:
+    """A trace that begins here and is not sampled."""
+    return TraceContext(f"{random.getrandbits(128) | 1:032x}", f"{random.getrandbits(64) | 1:016x}")
+
+
+@contextmanager
+def unrecorded(context: TraceContext) -> Iterator[None]:
+    """Within the block, work belongs to this trace and no span is made of it: the context itself is sent along."""
+    incoming, quiet = _incoming.set(context), _unrecorded.set(True)
+    try:
+        with without_spans():
+            yield
+    finally:
+        _unrecorded.reset(quiet)
+        _incoming.reset(incoming)
+
+
 def current() -> TraceContext | None:
     """Where we are: the current span, else what the caller said."""
-    span = current_span() if current_span is not None else None
-    return span or _incoming.get()
+    return _span() or _incoming.get()
 
 
 def recording() -> bool:
     """Whether this process records spans, and the work at hand is sampled."""
-    span = current_span() if current_span is not None else None
+    span = _span()
     return span is not None and span.sampled
+
+
+def _span() -> TraceContext | None:
+    return current_span() if current_span is not None and not _unrecorded.get() else None
 
 
 def outgoing() -> dict[str, str]:
     """Headers or metadata to send along; empty when there is no trace, or when instrumented clients send them."""
-    context = current() if current_span is None else None
+    context = current() if current_span is None or _unrecorded.get() else None
     return {HEADER: context.header} if context else {}
