@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import threading
 from pathlib import Path
 
@@ -110,5 +111,39 @@ def test_compilers_collect_garbage_only_where_memory_is_short() -> None:
 
 def test_one_program_gets_its_own_name_and_several_get_a_folder() -> None:
     out = Path("/out")
-    assert "/out/etcd" in builder.build_command(Path("go"), PART, out, 2)
-    assert "/out/" in builder.build_command(Path("go"), TWO, out, 2)
+    (one,) = builder.build_commands(Path("go"), PART, out, 2)
+    assert one[-3:] == ["-o", "/out/etcd", "example.org/etcd"]
+    (both,) = builder.build_commands(Path("go"), TWO, out, 2)
+    assert both[-4:] == ["-o", "/out/", "example.org/one", "example.org/two"]
+
+
+def test_programs_whose_packages_bear_another_name_are_built_one_by_one() -> None:
+    part = dataclasses.replace(TWO, programs=(("one", "example.org/one/main"), ("two", "example.org/two/main")))
+    commands = builder.build_commands(Path("go"), part, Path("/out"), 2)
+    assert [command[-2:] for command in commands] == [
+        ["/out/one", "example.org/one/main"],
+        ["/out/two", "example.org/two/main"],
+    ]
+
+
+def test_a_generator_completes_a_copy_of_the_sources_before_they_are_compiled(
+    go: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "parts" / "etcd").mkdir(parents=True)
+    (tmp_path / "parts" / "etcd" / "main.go").write_text("package main")
+    monkeypatch.setattr("taskservice_local.parts.PARTS_SOURCE", tmp_path / "parts")
+    calls: list[tuple[list[str], Path]] = []
+
+    def run(argv: list[object], *, cwd: Path, **_: object) -> str:
+        calls.append(([str(word) for word in argv], cwd))
+        assert (cwd / "main.go").read_text() == "package main"
+        return json.dumps({"Dir": "/modules/etcd"})
+
+    monkeypatch.setattr(builder, "run", run)
+    part = dataclasses.replace(PART, module="example.org/etcd", generator=("./generate", "9"))
+    builder.build((part,))
+    assert part.binary("etcd").exists()
+    assert calls[1][0][1:] == ["run", "-mod=readonly", "./generate", "/modules/etcd", "9"]
+    assert not calls[1][1].is_relative_to(tmp_path / "parts")  # the checkout is left as it is
+    assert [path.name for path in part.folder.iterdir()] == ["bin"]
+    assert part.folder != PART.folder

@@ -12,6 +12,7 @@ from taskservice_local import image_catalogue, images
 from taskservice_local.archives import references_in, write_program_image, write_rootfs_image
 from taskservice_local.errors import LocalError
 from taskservice_local.machine import Machine
+from taskservice_local.parts import Part
 
 
 @pytest.fixture
@@ -149,3 +150,30 @@ def test_an_image_whose_sources_are_absent_says_which(monkeypatch: pytest.Monkey
     absent = image_catalogue.ImageSpec(spec.name, spec.repository, spec.containerfile.with_name("none"), spec.base)
     with pytest.raises(LocalError, match="ci/images/none, which is not there"):
         image_catalogue.build_spec(absent, {})
+
+
+def test_an_image_of_a_built_program_is_asked_for_like_any_other(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(parts: tuple[Part, ...]) -> None:
+        for part in parts:
+            program = part.binary(part.programs[0][0])
+            program.parent.mkdir(parents=True)
+            program.write_bytes(b"\x7fELF")
+
+    monkeypatch.setattr(image_catalogue.builder, "build", build)
+    assert {"vault", "loki", "jaeger", "otelcol"} <= set(image_catalogue.names())
+    image = image_catalogue.ensure("vault")
+    assert image.reference.startswith("docker.io/local/vault:v")
+    assert references_in(image.archive) == [image.reference]
+    with tarfile.open(image.archive) as tar:
+        manifest = json.loads(tar.extractfile("manifest.json").read())[0]  # type: ignore[union-attr]
+        config = json.loads(tar.extractfile(manifest["Config"]).read())["config"]  # type: ignore[union-attr]
+    assert (config["Entrypoint"], config["User"]) == (["/bin/vault"], "10001:10001")
+
+
+def test_every_name_is_of_one_image_only() -> None:
+    assert len(set(image_catalogue.names())) == len(image_catalogue.names())
+
+
+def test_an_unknown_image_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(LocalError, match=r"'emacs'; the images are operator, .*vault"):
+        image_catalogue.ensure("emacs")

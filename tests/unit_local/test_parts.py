@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
 from taskservice_local.errors import LocalError
-from taskservice_local.parts import CATALOGUE, ETCD, KUBERNETES, Part, part_named, part_of
+from taskservice_local.parts import (
+    CATALOGUE,
+    ETCD,
+    KUBERNETES,
+    PULUMI_KUBERNETES,
+    PULUMI_KUBERNETES_RELEASE,
+    Part,
+    part_named,
+    part_of,
+)
 from taskservice_local.paths import PARTS_SOURCE
 
 BUILT_FROM_MODULES = [part for part in CATALOGUE if part.module]
@@ -25,7 +35,7 @@ def test_a_parts_programs_are_tools_of_its_module_or_a_main_beside_it(part: Part
     text = (part.source / "go.mod").read_text()
     for _, package in part.programs:
         if package == ".":
-            assert f'"{part.module}/' in (part.source / "main.go").read_text()
+            assert re.search(rf'"{re.escape(part.module)}[/"]', (part.source / "main.go").read_text())
         else:
             assert f"\t{package}\n" in text or f"tool {package}\n" in text
 
@@ -52,6 +62,34 @@ def test_another_flag_or_another_sum_gives_another_folder(tmp_path: Path, monkey
         (tmp_path / "etcd" / name).write_text((ETCD.source / name).read_text() + "\n")
     monkeypatch.setattr("taskservice_local.parts.PARTS_SOURCE", tmp_path)
     assert dataclasses.replace(ETCD).fingerprint != ETCD.fingerprint
+
+
+def test_a_build_tag_and_a_generator_decide_what_the_binaries_are() -> None:
+    assert dataclasses.replace(ETCD, tags=("minimal",)).flags[-2:] == ("-tags", "minimal")
+    assert dataclasses.replace(ETCD, tags=("minimal",)).folder != ETCD.folder
+    assert dataclasses.replace(ETCD, generator=("./generate",)).folder != ETCD.folder
+
+
+def test_a_source_in_a_folder_of_its_own_counts_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("taskservice_local.parts.PARTS_SOURCE", tmp_path)
+    (tmp_path / "etcd" / "stand-in").mkdir(parents=True)
+    before = dataclasses.replace(ETCD).fingerprint
+    (tmp_path / "etcd" / "stand-in" / "client.go").write_text("package client")
+    assert dataclasses.replace(ETCD).fingerprint != before
+
+
+@pytest.mark.parametrize("part", BUILT_FROM_MODULES, ids=lambda part: part.name)
+def test_what_stands_in_for_a_module_lies_in_the_part_and_says_so(part: Part) -> None:
+    for module, folder in re.findall(r"(\S+) => \./(\S+)", (part.source / "go.mod").read_text()):
+        text = (part.source / folder / "go.mod").read_text()
+        assert f"\nmodule {module}\n" in text
+        assert text.startswith("// What ")
+        assert "for `replace`" in text
+
+
+def test_the_providers_release_is_the_one_of_its_python_package() -> None:
+    assert PULUMI_KUBERNETES.generator[-1] == PULUMI_KUBERNETES_RELEASE
+    assert any(stamp.endswith(f".Version={PULUMI_KUBERNETES_RELEASE}") for stamp in PULUMI_KUBERNETES.stamps)
 
 
 def test_a_program_leads_to_its_part() -> None:

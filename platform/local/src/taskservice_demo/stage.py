@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from taskservice_demo.load import Target
-from taskservice_local import builder, image_catalogue
-from taskservice_local.chooser import KINDS, recorded_kind
+from taskservice_local import builder
 from taskservice_local.commands import run, wait_for
 from taskservice_local.errors import LocalError
 from taskservice_local.kubectl import Kubectl
+from taskservice_local.loading import kind_of, kubectl_for, load_images
 from taskservice_local.paths import CHECKOUT, ClusterPaths
 from taskservice_local.progress import step
 
@@ -84,31 +83,7 @@ def prepare(names: Sequence[str] = IMAGES) -> Stage:
 
 def add_images(stage: Stage, *names: str) -> Stage:
     """The stage with these images of the catalogue besides, built and loaded.  Raises LocalError."""
-    kind = kind_of(stage.paths)
-    cluster, present = KINDS[kind](stage.paths), _present_images(stage.kubectl)
-    images = dict(stage.images)
-    for name in names:
-        with step(f"image {name}"):
-            image = image_catalogue.ensure(name)
-            # Only load() knows whether a fixed name still means this archive; an existing cluster has its registry.
-            if kind != "current" or image.reference not in present:
-                cluster.load(image.archive)
-        images[name] = image.reference
-    return replace(stage, images=images)
-
-
-def kind_of(paths: ClusterPaths) -> str:
-    """What kind of cluster is up under this name.  Raises LocalError when none is."""
-    kind = recorded_kind(paths)
-    if kind is None:
-        raise LocalError(f"There is no cluster {paths.name}: run `make cluster` first.")
-    return kind
-
-
-def kubectl_for(paths: ClusterPaths, kind: str) -> Kubectl:
-    """A kubectl for the cluster: one that we did not build may come without our own, and the user's will do."""
-    own = None if kind == "built" else shutil.which("kubectl") or builder.ensure_binary("kubectl")
-    return Kubectl(paths.kubeconfig, own)
+    return replace(stage, images={**stage.images, **load_images(*names, paths=stage.paths)})
 
 
 def install_operator(stage: Stage) -> None:
@@ -171,16 +146,6 @@ def is_ready(taskservice: dict[str, Any]) -> bool:
     if status.get("observedGeneration") != taskservice.get("metadata", {}).get("generation"):
         return False
     return any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions", []))
-
-
-def _present_images(kubectl: Kubectl) -> set[str]:
-    nodes = kubectl.get("nodes") or {"items": []}
-    return {
-        name
-        for node in nodes["items"]
-        for image in node.get("status", {}).get("images", [])
-        for name in image.get("names") or ()
-    }
 
 
 def _values_file(stage: Stage, namespace: str, values: dict[str, Any]) -> str:

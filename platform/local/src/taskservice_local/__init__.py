@@ -10,6 +10,7 @@ service beyond the folders their images are built from, and any change to the us
 Layers, top to bottom; a module imports only from those below it:
 
     cli
+    loading
     chooser
     built | kind | current
     doctor | status | controlplane | image_catalogue

@@ -87,4 +87,17 @@ REDIS_BASE = Base("redis-base", "docker.io/local/redis-base", "7.0", ("ca-certif
 RABBITMQ_BASE = Base("rabbitmq-base", "docker.io/local/rabbitmq-base", "3.10", ("ca-certificates", "rabbitmq-server"))
 # Envoy needs the C library and nothing else: no shell, no package manager.
 ENVOY_BASE = Base("envoy-base", "docker.io/local/envoy-base", "12", ("libc6",), "extract")
-BASES = (PYTHON_BASE, MONGOD_BASE, REDIS_BASE, RABBITMQ_BASE, ENVOY_BASE)
+# Programs of Go, which need no more of Debian than they bring along.
+PROMETHEUS_BASE = Base("prometheus-base", "docker.io/local/prometheus-base", "2.42", ("prometheus",), "extract")
+ALERTMANAGER_BASE = Base(
+    "alertmanager-base", "docker.io/local/alertmanager-base", "0.25", ("prometheus-alertmanager",), "extract"
+)
+BASES = (
+    PYTHON_BASE,
+    MONGOD_BASE,
+    REDIS_BASE,
+    RABBITMQ_BASE,
+    ENVOY_BASE,
+    PROMETHEUS_BASE,
+    ALERTMANAGER_BASE,
+)

@@ -6,6 +6,7 @@ whole or not at all. What an interrupted build had compiled stays in Go's own ca
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -26,6 +27,8 @@ BYTES_PER_JOB = 2 * 1024**3
 # Where there is more, compilers need not collect what they leave behind: they end soon.
 AMPLE_BYTES_PER_JOB = 4 * 1024**3
 AMPLE = {"GOGC": "400"}
+# No C compiler, and nothing of the user's own settings.
+PLAIN = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
 
 
 def jobs_for(memory: int, processors: int) -> int:
@@ -38,13 +41,16 @@ def collecting_for(memory: int, jobs: int) -> dict[str, str]:
     return AMPLE if memory >= jobs * AMPLE_BYTES_PER_JOB else {}
 
 
-def build_command(go: Path, part: Part, out: Path, jobs: int) -> list[str]:
-    """Return the command that builds all programs of a part into the folder `out`."""
-    # One program gets its name by -o, because a package path may end in a version (…/server/v3).
-    single = len(part.programs) == 1
-    target = str(out / part.programs[0][0]) if single else f"{out}/"
-    packages = [package for _, package in part.programs]
-    return [str(go), "build", "-v", "-mod=readonly", "-p", str(jobs), *part.flags, "-o", target, *packages]
+def build_commands(go: Path, part: Part, out: Path, jobs: int) -> list[list[str]]:
+    """Return the commands that build all programs of a part into the folder `out`.
+
+    One for all of them where each bears its package's name, because the linkers then run beside each other. A single
+    one gets its name anyway: a package path may end in a version (…/server/v3).
+    """
+    common = [str(go), "build", "-v", "-mod=readonly", "-p", str(jobs), *part.flags, "-o"]
+    if len(part.programs) > 1 and all(package.rpartition("/")[2] == name for name, package in part.programs):
+        return [[*common, f"{out}/", *(package for _, package in part.programs)]]
+    return [[*common, str(out / name), package] for name, package in part.programs]
 
 
 def build(parts: tuple[Part, ...]) -> None:
@@ -76,23 +82,36 @@ def _build_one(part: Part, title: str) -> None:
     partial = Path(tempfile.mkdtemp(prefix=f".partial-{part.version}-", dir=part.folder.parent))
     try:
         (partial / "bin").mkdir()
+        source = _generated(go, part, partial / "source") if part.generator else part.source
         memory = available_memory()
         jobs = jobs_for(memory, os.cpu_count() or 1)
-        _compile(build_command(go, part, partial / "bin", jobs), part, title, collecting_for(memory, jobs))
+        for command in build_commands(go, part, partial / "bin", jobs):
+            _compile(command, source, title, collecting_for(memory, jobs))
         _keep(go, part, partial / "data")
+        shutil.rmtree(partial / "source", ignore_errors=True)
         partial.chmod(0o755)
         partial.rename(part.folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _compile(command: list[str], part: Part, title: str, collecting: dict[str, str]) -> None:
+def _generated(go: Path, part: Part, place: Path) -> Path:
+    """Return a copy of the part's sources, completed by what its generator makes of the part's module."""
+    shutil.copytree(part.source, place)
+    package, *words = part.generator
+    # The module is not there yet the first time: this fetches it, and go.sum verifies it.
+    module = json.loads(run([go, "mod", "download", "-json", part.module], cwd=place, env=PLAIN))["Dir"]
+    run([go, "run", "-mod=readonly", package, module, *words], cwd=place, env=PLAIN)
+    return place
+
+
+def _compile(command: list[str], source: Path, title: str, collecting: dict[str, str]) -> None:
     compiled = 0
     lines: list[str] = []
-    env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off", **collecting}
+    env = {**os.environ, **PLAIN, **collecting}
     with step(title, lambda: f"{compiled} packages compiled"):
         process = subprocess.Popen(
-            command, cwd=part.source, env=env, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            command, cwd=source, env=env, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
         for line in process.stderr or ():
             compiled += 1

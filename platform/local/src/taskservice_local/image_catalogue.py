@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from taskservice_local import bases, wheels
+from taskservice_local import bases, builder, program_images, wheels
 from taskservice_local.bases import Base
 from taskservice_local.errors import LocalError
 from taskservice_local.images import Image, build_image, content_hash, import_base, stage
 from taskservice_local.locks import only_one
 from taskservice_local.machine import Machine
+from taskservice_local.parts import MONGO_TOOLS
 from taskservice_local.paths import CHECKOUT, PARTS_SOURCE, cache_root
 
 CONTAINERFILES = CHECKOUT / "ci" / "images"
@@ -42,6 +43,11 @@ def _put_mongod(context: Path) -> None:
 
 def _put_envoy(context: Path) -> None:
     _put_program(context, "envoy", "/_bin/envoy")
+
+
+def _put_mongo_tools(context: Path) -> None:
+    for program, _ in MONGO_TOOLS.programs:
+        shutil.copy(builder.ensure_binary(program), context / program)
 
 
 def _put_program(context: Path, part: str, ending: str) -> None:
@@ -102,23 +108,47 @@ SPECS: dict[str, ImageSpec] = {
             bases.ENVOY_BASE,
             fill=_put_envoy,
         ),
+        ImageSpec(
+            "prometheus",
+            "docker.io/local/prometheus",
+            CONTAINERFILES / "prometheus.Containerfile",
+            bases.PROMETHEUS_BASE,
+        ),
+        ImageSpec(
+            "alertmanager",
+            "docker.io/local/alertmanager",
+            CONTAINERFILES / "alertmanager.Containerfile",
+            bases.ALERTMANAGER_BASE,
+        ),
+        ImageSpec(
+            "mongo-tools",
+            "docker.io/local/mongo-tools",
+            CONTAINERFILES / "mongo-tools.Containerfile",
+            bases.MONGOD_BASE,
+            fill=_put_mongo_tools,
+        ),
     )
 }
 
 
 def names() -> list[str]:
     """Return the names that `image` and `load-image` take."""
-    return [*SPECS, *(base.name for base in bases.BASES)]
+    return [*SPECS, *program_images.BY_NAME, *(base.name for base in bases.BASES)]
 
 
 def ensure(name: str, build_args: dict[str, str] | None = None) -> Image:
     """Return an image of the catalogue, building it when its content changed.
 
-    Raises LocalError when its Containerfile or its sources are absent, or the build fails.
+    Raises LocalError when there is no such image, its Containerfile or its sources are absent, or the build fails.
     """
     for base in bases.BASES:
         if base.name == name:
             return Image(f"{base.repository}:{base.tag}", base.ensure())
+    if program := program_images.BY_NAME.get(name):
+        builder.build((program.part,))
+        return Image(program.reference, program.archive())
+    if name not in SPECS:
+        raise LocalError(f"No image is called {name!r}; the images are {', '.join(names())}.")
     return build_spec(SPECS[name], build_args or {})
 
 

@@ -35,6 +35,8 @@ class Part:
     programs: tuple[tuple[str, str], ...]  # (program, package)
     stamps: tuple[str, ...] = ()  # -X values of the linker
     data: tuple[str, ...] = ()  # folders of the module that are kept beside the programs
+    tags: tuple[str, ...] = ()  # build tags
+    generator: tuple[str, ...] = ()  # a package of the part that makes sources, and what it is told after the module
 
     @property
     def source(self) -> Path:
@@ -43,16 +45,18 @@ class Part:
     @cached_property
     def flags(self) -> tuple[str, ...]:
         ldflags = " ".join(["-s", "-w", *(f"-X {stamp}" for stamp in self.stamps)])
-        return ("-trimpath", "-buildvcs=false", "-ldflags", ldflags)
+        tags = ("-tags", ",".join(self.tags)) if self.tags else ()
+        return ("-trimpath", "-buildvcs=false", "-ldflags", ldflags, *tags)
 
     @cached_property
     def fingerprint(self) -> str:
         """Twelve hex digits over everything that decides what the binaries are."""
-        decisive = [self.flags, self.programs, *([self.data] if self.data else [])]
+        decisive = [self.flags, self.programs, *(each for each in (self.data, self.generator) if each)]
         digest = hashlib.sha256(json.dumps(decisive).encode())
-        for source in sorted(self.source.glob("*")):
+        for source in sorted(self.source.rglob("*")):
             if source.suffix in {".mod", ".sum", ".go"}:
-                digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+                name = str(source.relative_to(self.source))
+                digest.update(name.encode() + b"\0" + source.read_bytes() + b"\0")
         return digest.hexdigest()[:12]
 
     @property
@@ -131,6 +135,64 @@ RATELIMIT = Part(
     "v1.4.1-0.20260122083618-3fb702589d36",
     (("ratelimit", "github.com/envoyproxy/ratelimit/src/service_cmd"),),
 )
+PULUMI = Part(
+    "pulumi",
+    "github.com/pulumi/pulumi/pkg/v3",
+    "v3.259.0",
+    (("pulumi", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"),),
+    ("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.259.0",),
+)
+PULUMI_KUBERNETES_RELEASE = "4.25.0"
+"""What the module's version, a date, is the release of: the Python package `pulumi-kubernetes` has the same."""
+PULUMI_KUBERNETES = Part(
+    "pulumi-kubernetes",
+    "github.com/pulumi/pulumi-kubernetes/provider/v4",
+    "v4.0.0-20260115033456-f47bc2d6f199",
+    (("pulumi-resource-kubernetes", "."),),
+    (f"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version={PULUMI_KUBERNETES_RELEASE}",),
+    generator=("./generate", PULUMI_KUBERNETES_RELEASE),
+)
+VAULT = Part(
+    "vault",
+    "github.com/hashicorp/vault",
+    "v1.21.0",
+    (("vault", "."),),
+    tags=("minimal",),
+)
+OTELCOL_VERSION = "v0.140.0"
+OTELCOL = Part(
+    "otelcol",
+    "go.opentelemetry.io/collector/otelcol",
+    OTELCOL_VERSION,
+    (("otelcol", "."),),
+    (f"main.version={OTELCOL_VERSION}",),
+)
+LOKI = Part(
+    "loki",
+    "github.com/grafana/loki/v3",
+    "v3.7.6",
+    (("loki", "github.com/grafana/loki/v3/cmd/loki"),),
+    ("github.com/grafana/loki/v3/pkg/util/build.Version=3.7.6",),
+)
+JAEGER_VERSION = "v1.76.0"
+JAEGER = Part(
+    "jaeger",
+    "github.com/jaegertracing/jaeger",
+    JAEGER_VERSION,
+    (("jaeger", "."),),
+    (
+        f"main.version={JAEGER_VERSION}",
+        f"github.com/jaegertracing/jaeger/internal/version.latestVersion={JAEGER_VERSION}",
+    ),
+)
+MONGO_TOOLS_VERSION = "v0.0.0-20250715155915-887641268977"
+MONGO_TOOLS = Part(
+    "mongo-tools",
+    "github.com/mongodb/mongo-tools",
+    MONGO_TOOLS_VERSION,
+    tuple((name, f"github.com/mongodb/mongo-tools/{name}/main") for name in ("mongodump", "mongorestore")),
+    ("main.VersionStr=100.12.2+20250715",),
+)
 KIND = Part("kind", "sigs.k8s.io/kind", "v0.32.0", (("kind", "sigs.k8s.io/kind"),))
 
 # In the order in which the built cluster needs them.
@@ -143,6 +205,13 @@ CATALOGUE: tuple[Part, ...] = (
     HELM,
     ENVOY_GATEWAY,
     RATELIMIT,
+    PULUMI,
+    PULUMI_KUBERNETES,
+    VAULT,
+    OTELCOL,
+    LOKI,
+    JAEGER,
+    MONGO_TOOLS,
     KIND,
 )
 NEEDED_FOR_A_NODE = (PAUSE, ETCD, KUBERNETES)

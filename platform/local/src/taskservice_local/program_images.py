@@ -1,4 +1,6 @@
-"""The cluster's own images, each of one program: pause, CoreDNS, metrics-server, and the gateway's."""
+"""Images of one program each, from scratch: the cluster's own (pause, CoreDNS, metrics-server), the gateway's and the
+platform's.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskservice_local.archives import write_program_image
-from taskservice_local.parts import COREDNS, ENVOY_GATEWAY, METRICS_SERVER, PAUSE, RATELIMIT, Part, target
+from taskservice_local.parts import (
+    COREDNS,
+    ENVOY_GATEWAY,
+    JAEGER,
+    LOKI,
+    METRICS_SERVER,
+    OTELCOL,
+    PAUSE,
+    RATELIMIT,
+    VAULT,
+    Part,
+    target,
+)
 from taskservice_local.paths import cache_root
 
 
@@ -37,3 +51,15 @@ METRICS_SERVER_IMAGE = ProgramImage(METRICS_SERVER, "65532:65532")
 # Envoy Gateway's manifests name the programs by a path in /bin, or without one.
 ENVOY_GATEWAY_IMAGE = ProgramImage(ENVOY_GATEWAY, "65532:65532", "bin")
 RATELIMIT_IMAGE = ProgramImage(RATELIMIT, "65534:65534", "bin")
+
+# A folder of the path, so that `kubectl exec` needs no full name; each writes only to the volumes that it is given.
+VAULT_IMAGE = ProgramImage(VAULT, "10001:10001", "bin")
+LOKI_IMAGE = ProgramImage(LOKI, "10001:10001", "bin")
+JAEGER_IMAGE = ProgramImage(JAEGER, "10001:10001", "bin")
+OTELCOL_IMAGE = ProgramImage(OTELCOL, "10001:10001", "bin")
+
+BY_NAME = {
+    image.part.name: image
+    for image in (ENVOY_GATEWAY_IMAGE, RATELIMIT_IMAGE, VAULT_IMAGE, LOKI_IMAGE, JAEGER_IMAGE, OTELCOL_IMAGE)
+}
+"""Those that others ask for by name; the cluster looks after the rest itself."""
