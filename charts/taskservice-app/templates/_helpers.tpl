@@ -37,6 +37,23 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
+{{- /* The pods' identity where Vault asks for one. They need no token themselves: the operator reads for them. */ -}}
+{{- define "app.account" -}}
+{{- if .root.Values.vault.enabled }}
+serviceAccountName: {{ .name }}
+podTemplate:
+  spec: {automountServiceAccountToken: false}
+{{- end }}
+{{- end }}
+
+{{- /* Everything that a service keeps secret, in one secret of Vault whose keys are the variables' names. */ -}}
+{{- define "app.vaultSecrets" -}}
+- name: vault
+  vault:
+    mount: {{ .root.Values.vault.mount }}
+    path: {{ printf "%s/%s/%s" .root.Values.vault.path .root.Release.Namespace .name }}
+{{- end }}
+
 {{- /* host:port of the three members, comma-separated, as the replica set itself names them. */ -}}
 {{- define "app.mongoMembers" -}}
 {{- $domain := printf "mongo.%s.svc.%s:27017" .Release.Namespace .Values.clusterDomain -}}
