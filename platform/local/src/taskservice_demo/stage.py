@@ -86,14 +86,19 @@ def add_images(stage: Stage, *names: str) -> Stage:
     return replace(stage, images={**stage.images, **load_images(*names, paths=stage.paths)})
 
 
-def install_operator(stage: Stage) -> None:
-    """Install or upgrade CRDs and operator by their charts, and wait for the operator to be available."""
+def install_operator(stage: Stage, *settings: str) -> None:
+    """Install or upgrade CRDs and operator by their charts, and wait for the operator to be available.
+
+    ``settings``: further values of the operator's chart, like ``vault.address=…``; those of before are not kept.
+    """
     with step("charts: CRDs and operator"):
         namespace = ["--namespace", OPERATOR_NAMESPACE, "--create-namespace"]
         stage.helm("upgrade", "--install", "taskservice-crds", str(CHARTS / "taskservice-crds"), *namespace)
         stage.kubectl("label", "namespace", OPERATOR_NAMESPACE, RESTRICTED, "--overwrite")
         chart, image = str(CHARTS / "taskservice-operator"), f"image={stage.images['operator']}"
-        stage.helm("upgrade", "--install", "taskservice-operator", chart, *namespace, "--set", image)
+        stage.helm(
+            "upgrade", "--install", "taskservice-operator", chart, *namespace, "--set", ",".join([image, *settings])
+        )
         stage.kubectl(
             "rollout", "status", "deployment", "-n", OPERATOR_NAMESPACE, "--timeout=110s",
             "-l", "app.kubernetes.io/name=taskservice-operator",
