@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # Absolute: tests start programs in folders of their own.
-export PYTHONPATH := $(CURDIR)/operator/src:$(CURDIR)/service/src:$(CURDIR)/platform/local/src:$(CURDIR)/platform/pulumi/src:$(CURDIR)/tests/support
+export PYTHONPATH := $(CURDIR)/operator/src:$(CURDIR)/service/src:$(CURDIR)/platform/local/src:$(CURDIR)/platform/pulumi/src:$(CURDIR)/observability/src:$(CURDIR)/tests/support
 export PYTHONSAFEPATH := 1
 PYTHON ?= python3
 LOCAL = $(PYTHON) -m taskservice_local
@@ -41,6 +41,7 @@ gen:  ## write all generated files anew
 	@$(IN) python ci/checks/diagram.py --write
 	@$(IN) python ci/checks/openapi_drift.py --write
 	@$(IN) python ci/checks/proto_drift.py --write
+	@$(IN) python -m taskservice_observability.build --write
 
 lock:  ## resolve requirements/*.in to locked files with hashes
 	@$(IN) ci/scripts/lock.sh

@@ -34,6 +34,7 @@ from taskservice_operator.loop.runner import Runner
 from taskservice_operator.loop.vaulting import translated
 from taskservice_operator.metrics import Metrics
 from taskservice_operator.settings import InvalidSettings, Settings, read_settings
+from taskservice_operator.state_metrics import TaskServiceStates
 from taskservice_operator.vault.hvac_client import HvacVault
 from taskservice_operator.vault.sessions import Sessions
 
@@ -80,6 +81,7 @@ class Operator:
             vault_poll_seconds=settings.vault.poll_seconds,
         )
         self._probes = Probes(self._metrics.registry, alive=self._not_alive, ready=self._not_ready)
+        self._metrics.registry.register(TaskServiceStates(self._cache.taskservices))
         self._metrics.objects.set_function(lambda: len(self._cache.refs))
         self._metrics.leader.set_function(lambda: float(self._is_leading()))
 

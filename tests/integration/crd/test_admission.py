@@ -66,6 +66,7 @@ FULL: Json = {
             "postPromotion": [{"name": "alive", "count": 3, "failureLimit": 1}],
         },
     },
+    "slo": {"availability": "99.95", "latency": {"percentile": 95, "milliseconds": 300}},
     "paused": True,
 }
 
@@ -235,6 +236,23 @@ REFUSED: dict[str, tuple[Json, str]] = {
     "too many requests per measurement": (metric(http={"requests": 1000}), "less than or equal to 100"),
     "a measurement that cannot fail": (metric(count=2, failureLimit=2), "this metric can never fail"),
     "a negative analysis delay": (metric(initialDelaySeconds=-1), "greater than or equal to 0"),
+    "a promise of nothing": (IMAGE | {"slo": {}}, "slo promises nothing: give availability, latency, or both"),
+    "an availability as a number": (IMAGE | {"slo": {"availability": 99.9}}, "spec.slo.availability"),
+    "an availability of everything": (IMAGE | {"slo": {"availability": "100"}}, "a percentage from 95 to 99.9999"),
+    "an availability too low to be alerted on": (
+        IMAGE | {"slo": {"availability": "90"}},
+        "a percentage from 95 to 99.9999",
+    ),
+    "an availability that is no number": (IMAGE | {"slo": {"availability": "99,9"}}, 'write it like "99.9"'),
+    "a latency without a time": (
+        IMAGE | {"slo": {"latency": {}}},
+        "spec.slo.latency.milliseconds: Required value",
+    ),
+    "a latency of a day": (IMAGE | {"slo": {"latency": {"milliseconds": 86400000}}}, "less than or equal to 60000"),
+    "a percentile of half": (
+        IMAGE | {"slo": {"latency": {"percentile": 50, "milliseconds": 300}}},
+        "greater than or equal to 95",
+    ),
     "a status that is none": (metric(http={"expectedStatuses": [42]}), "greater than or equal to 100"),
 }
 
@@ -307,6 +325,7 @@ def test_the_lists_may_be_as_long_as_the_schema_says(taskservices) -> None:
         ("tsvc", "what it runs, how it scales"),
         ("tsvc.spec.rollout.blueGreen.autoPromotion", "kubectl taskservice promote"),
         ("tsvc.spec.config.mountPath", "every key becomes a file"),
+        ("tsvc.spec.slo", "burn-rate alerts and a dashboard"),
         ("tsvc.status.conditions", "Ready sums them up"),
     ],
 )

@@ -116,7 +116,7 @@ def test_the_defaults_put_nothing_into_the_pod_template_but_the_port() -> None:
 
 
 def test_the_code_reads_every_pod_shaping_field_of_the_schema() -> None:
-    others = {"replicas", "autoscaling", "config", "secrets", "rollout", "paused"}
+    others = {"replicas", "autoscaling", "config", "secrets", "rollout", "slo", "paused"}
     assert set(spec()["properties"]) == set(TEMPLATE_FIELDS) | others
 
 

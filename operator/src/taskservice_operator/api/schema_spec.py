@@ -1,7 +1,7 @@
 """The schema of ``spec``: what may be asked for.  ``api/spec.py`` reads the same fields, same defaults.
 
-Three modules so that each fits on a few screens: this one has the whole, its scaling and its configuration;
-``schema_pod`` has what shapes the pod; ``schema_rollout`` has how a change is released.
+Several modules so that each fits on a few screens: this one has the whole, its scaling and its configuration;
+``schema_pod`` has what shapes the pod; ``schema_rollout`` how a change is released; ``schema_slo`` what is promised.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from taskservice_operator.api.schema import (
 )
 from taskservice_operator.api.schema_pod import pod_fields
 from taskservice_operator.api.schema_rollout import rollout
+from taskservice_operator.api.schema_slo import slo
 from taskservice_operator.api.spec import VaultSource
 
 MOST_REPLICAS = 1000
@@ -49,6 +50,7 @@ def spec() -> Schema:
             "config": config(),
             "secrets": secrets(),
             "rollout": rollout(),
+            "slo": slo(),
             "paused": flag(
                 "True stops the operator from starting, promoting or finishing any rollout of this "
                 "TaskService. "

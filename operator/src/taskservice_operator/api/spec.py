@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -102,6 +103,22 @@ class Autoscaling:
 
 
 @dataclass(frozen=True)
+class Latency:
+    """``percentile`` percent of requests are answered within ``milliseconds``."""
+
+    percentile: int
+    milliseconds: int
+
+
+@dataclass(frozen=True)
+class Slo:
+    """What is promised.  ``availability`` in percent."""
+
+    availability: Decimal | None = None
+    latency: Latency | None = None
+
+
+@dataclass(frozen=True)
 class Spec:
     """A whole TaskService spec.  ``template`` holds the pod-shaping fields as given (image, env, probes, …)."""
 
@@ -111,6 +128,7 @@ class Spec:
     config: tuple[ConfigSource, ...] = ()
     secrets: tuple[ConfigSource, ...] = ()
     rollout: RolloutSpec = RolloutSpec()
+    slo: Slo | None = None
     paused: bool = False
 
     @property
@@ -163,6 +181,7 @@ def parse_spec(raw: Json) -> Spec:
         config=tuple(_source(entry, secret=False) for entry in raw.get("config") or ()),
         secrets=tuple(_source(entry, secret=True) for entry in raw.get("secrets") or ()),
         rollout=_rollout(rollout),
+        slo=_slo(raw.get("slo")),
         paused=bool(raw.get("paused", False)),
     )
 
@@ -190,6 +209,18 @@ def _autoscaling(raw: Json | None) -> Autoscaling | None:
         metrics=metrics,
         behavior=raw.get("behavior"),
     )
+
+
+def _slo(raw: Json | None) -> Slo | None:
+    if not raw:
+        return None
+    availability, latency = raw.get("availability"), raw.get("latency")
+    try:
+        percent = None if availability is None else Decimal(availability)
+    except InvalidOperation:
+        raise InvalidSpec(f'spec.slo.availability {availability!r} is no percentage: write it like "99.9"') from None
+    promised = Latency(latency.get("percentile", 99), latency["milliseconds"]) if latency else None
+    return Slo(percent, promised) if percent is not None or promised is not None else None
 
 
 def _source(raw: Json, *, secret: bool) -> ConfigSource:

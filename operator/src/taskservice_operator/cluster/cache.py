@@ -20,6 +20,7 @@ from taskservice_operator.api import names
 from taskservice_operator.cluster.kinds import (
     DEPENDENT,
     DEPLOYMENT,
+    OPTIONAL,
     OWNED,
     SOURCES,
     TASKSERVICE,
@@ -34,7 +35,7 @@ Address = tuple[str, str, str]
 """(kind, namespace, name): the kinds we handle are unambiguous without their group."""
 
 TOMBSTONES = 10_000
-_OWNED = frozenset(kind.kind for kind in OWNED)
+_OWNED = frozenset(kind.kind for kind in (*OWNED, *OPTIONAL))
 _DEPENDENT = frozenset(kind.kind for kind in DEPENDENT)
 _SOURCES = frozenset(kind.kind for kind in SOURCES)
 
@@ -58,6 +59,7 @@ class Cache:
         self._absent: set[Address] = set()
         self._tombstones: OrderedDict[Address, int] = OrderedDict()
         self._stamp = 0
+        self._served: frozenset[str] = frozenset()
 
     @property
     def stamp(self) -> int:
@@ -68,6 +70,15 @@ class Cache:
     def refs(self) -> frozenset[Ref]:
         """All TaskServices."""
         return frozenset(self._references)
+
+    def taskservices(self) -> list[Manifest]:
+        """Every TaskService as last seen."""
+        addresses = ((TASKSERVICE.kind, ref.namespace, ref.name) for ref in sorted(self._references))
+        return [self._entries[address].manifest for address in addresses if address in self._entries]
+
+    def serves(self, kind: Kind, served: bool) -> None:
+        """Take in whether the cluster has one of the optional kinds."""
+        self._served = self._served | {kind.kind} if served else self._served - {kind.kind}
 
     def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         """One object as last seen."""
@@ -162,6 +173,7 @@ class Cache:
             endpoint_slices=tuple(manifest for manifest in dependents if manifest["kind"] == "EndpointSlice"),
             sources={(kind, name): self._source((kind, ref.namespace, name)) for kind, name in _sources(entry)},
             foreign=foreign,
+            served=self._served,
         )
 
     def _source(self, address: Address) -> dict[str, str] | None:

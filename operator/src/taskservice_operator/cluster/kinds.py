@@ -38,6 +38,7 @@ DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 CONTROLLER_REVISION = Kind("apps/v1", "ControllerRevision", "controllerrevisions")
 AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+PROMETHEUS_RULE = Kind("monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules")
 ENDPOINT_SLICE = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 
@@ -52,6 +53,10 @@ OWNED = (
 )
 """What a TaskService may own directly: it is the controller in their ``ownerReferences``."""
 
+OPTIONAL = (PROMETHEUS_RULE,)
+"""What a TaskService may own where the cluster has the kind.  It is listed and not watched: a watch of a kind that may
+come and go is not worth what such an object is, and the resync mends it."""
+
 DEPENDENT = (POD, ENDPOINT_SLICE)
 """What others make of owned objects; it carries our labels and is only read."""
 
@@ -63,7 +68,7 @@ SOURCES = (CONFIG_MAP, SECRET)
 
 WATCHED = (TASKSERVICE, *OWNED, *DEPENDENT)
 
-_BY_NAME = {(kind.api_version, kind.kind): kind for kind in (*WATCHED, EVENT, LEASE)}
+_BY_NAME = {(kind.api_version, kind.kind): kind for kind in (*WATCHED, *OPTIONAL, EVENT, LEASE)}
 
 
 def kind_of(api_version: str, kind: str) -> Kind:

@@ -25,7 +25,7 @@ from typing import Any
 from taskservice_operator.api import names
 from taskservice_operator.cluster import kinds
 from taskservice_operator.cluster.cache import Cache
-from taskservice_operator.cluster.errors import ClusterError, Collision, Conflict, Invalid, NotFound
+from taskservice_operator.cluster.errors import ClusterError, Collision, Conflict, Forbidden, Invalid, NotFound
 from taskservice_operator.cluster.events import EventRecorder
 from taskservice_operator.cluster.kinds import CONFIG_MAP, SECRET, TASKSERVICE, Kind, controller_uid
 from taskservice_operator.cluster.kube import APPLY_PATCH, JSON, KubeApi
@@ -130,6 +130,8 @@ class LiveCluster:
                 since = self._cache.stamp
                 manifests = await self._api.list(kind.path(namespace), selector)
                 self._cache.replace(kind, namespace, manifests, since=since)
+        for kind in kinds.OPTIONAL:
+            await self._relist_optional(kind)
         limit = asyncio.Semaphore(_RELIST_CONCURRENCY)
 
         async def read(kind: str, namespace: str, name: str) -> None:
@@ -138,6 +140,18 @@ class LiveCluster:
 
         await _together(*(read(*address) for address in sorted(self._cache.referenced())))
         return self._cache.refs
+
+    async def _relist_optional(self, kind: Kind) -> None:
+        """A kind that is not there, or that we may not read, is not served; what we had of it is forgotten."""
+        served = True
+        for namespace in self._scopes:
+            since, manifests = self._cache.stamp, []
+            try:
+                manifests = await self._api.list(kind.path(namespace), names.MANAGED_SELECTOR)
+            except (NotFound, Forbidden):
+                served = False
+            self._cache.replace(kind, namespace, manifests, since=since)
+        self._cache.serves(kind, served)
 
     async def _create(self, ref: Ref, manifest: Manifest) -> None:
         key = ObjectKey.of(manifest)

@@ -58,6 +58,7 @@ class MemoryCluster:
     """Objects of one imaginary cluster, the :class:`~port.ClusterPort` to them, and the hands that move time.
 
     ``writes``: every write through the port.  ``events``: every Event.  ``now``: the time.
+    ``served``: optional kinds that this cluster has.
     """
 
     def __init__(self, now: datetime) -> None:
@@ -72,6 +73,7 @@ class MemoryCluster:
         self._version = 100
         self._uids = 0
         self._world = World(self)
+        self.served: frozenset[str] = frozenset()
 
     # -- what users and other programs do ------------------------------------------------------------------
 
@@ -243,7 +245,7 @@ class MemoryCluster:
             return None
         uid = taskservice["metadata"]["uid"]
         here = [store[address] for address in sorted(store) if address[1] == ref.namespace]
-        owned = {kind.kind for kind in kinds.OWNED}
+        owned = {kind.kind for kind in (*kinds.OWNED, *kinds.OPTIONAL)}
         mine = [manifest for manifest in here if owner_name(manifest) == ref.name]
         occupied = {
             key
@@ -266,6 +268,7 @@ class MemoryCluster:
                 for kind, name in referenced_sources(taskservice)
             },
             foreign=frozenset(occupied) if live else foreign,
+            served=self.served,
         )
 
     def _apply(self, ref: Ref, manifest: Manifest, *, create: bool) -> None:

@@ -14,6 +14,7 @@ from taskservice_operator.render.autoscaler import build_autoscaler
 from taskservice_operator.render.copies import build_config_copy, build_secret_copy
 from taskservice_operator.render.deployment import build_deployment, render_once
 from taskservice_operator.render.disruption import build_disruption_budget
+from taskservice_operator.render.objectives import PROMETHEUS_RULE, build_objectives
 from taskservice_operator.render.record import COLOURS, Record, build_record
 from taskservice_operator.render.service import Ports, build_service, ports_of
 
@@ -56,6 +57,8 @@ def desired_objects(v: View, snapshot: Snapshot) -> dict[ObjectKey, Manifest]:
             manifests.append(build_service(owner, name, target, ports))
     if (live := live_target(v)) is not None:
         manifests.append(build_disruption_budget(owner, live))
+    if v.spec.slo is not None:
+        manifests += build_objectives(owner, v.spec.slo, prometheus_rules=PROMETHEUS_RULE[1] in snapshot.served)
     return {ObjectKey.of(manifest): manifest for manifest in manifests}
 
 

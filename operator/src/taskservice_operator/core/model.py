@@ -101,6 +101,7 @@ class Snapshot:
     ``vault``: what became of asking Vault; without an entry, what is asked for is not answered yet.
     ``foreign``: addresses we need that somebody else's object occupies.
     ``measurements``: finished measurements that the status may not hold yet.
+    ``served``: kinds, of those that not every cluster has, that this one has.
     """
 
     taskservice: Manifest
@@ -111,6 +112,7 @@ class Snapshot:
     vault: Mapping[VaultRequest, VaultAnswer] = field(default_factory=dict)
     foreign: frozenset[ObjectKey] = frozenset()
     measurements: tuple[Measurement, ...] = ()
+    served: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ _RANK = {
     "Service": 4,
     "HorizontalPodAutoscaler": 5,
     "PodDisruptionBudget": 6,
+    "PrometheusRule": 6,
 }
 _SCALE_DOWN_RANK = 7
 _DELETE_RANK = 8
@@ -84,6 +85,8 @@ def _must_stay(v: View, key: ObjectKey, observed: Manifest) -> bool:
     revision = revision_of(observed)
     if key.kind == "Service" or key.kind == "PodDisruptionBudget":
         return True  # never desired away: without a target they keep the one they have
+    if revision is None:
+        return False  # made of spec.slo alone, which says by itself whether they are wanted
     status = v.status
     roles = {status.active, status.stable, status.candidate, v.facts.live_revision}
     roles |= {entry.revision for entry in status.retiring if v.now < entry.scale_down_at}

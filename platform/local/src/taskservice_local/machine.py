@@ -42,6 +42,7 @@ IMAGE_NEEDS: tuple[Need, ...] = (
 TEST_NEEDS: tuple[Need, ...] = (
     Need("Redis", "redis-server", "redis-server", "tests of cache, limits and sessions"),
     Need("RabbitMQ", "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server", "tests of events"),
+    Need("Prometheus", "prometheus", "prometheus", "tests of rules, alerts and dashboards"),
     Need("Java", "java", "openjdk-17-jre-headless", "tests of events on Kafka"),
 )
 """Servers that the integration tests start; a test whose server is absent is skipped and says so."""
