@@ -120,6 +120,11 @@ READ = {
     "not initialized": (501, errors("x"), ("VaultUnreachable", "it is not initialized")),
     "limited": (429, errors("x"), ("VaultUnreachable", "it limits how often it is asked")),
     "proxy": (502, "<html>", ("VaultUnreachable", "status 502")),
+    "electing": (
+        500,
+        errors("local node not active but active cluster node not found"),
+        ("VaultUnreachable", "it has no active node"),
+    ),
     "crashed": (500, errors("secret words"), ("VaultUnreachable", "it fails at reading")),
     "web page": (200, "<html>", ("VaultUnreachable", "it answers with status 200, and no JSON")),
     "version 1": (

@@ -146,6 +146,8 @@ def _down(error: hvac.exceptions.VaultError) -> Troubled | None:
             return Troubled("VaultUnreachable", "it limits how often it is asked")
         case hvac.exceptions.BadGateway():
             return Troubled("VaultUnreachable", "status 502")
+        case hvac.exceptions.InternalServerError() if "active" in _said(error) and "node" in _said(error):
+            return Troubled("VaultUnreachable", "it has no active node")
     return None
 
 
