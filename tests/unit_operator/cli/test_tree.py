@@ -96,6 +96,23 @@ def test_a_change_the_operator_has_not_seen_is_pointed_out(build) -> None:
     assert seen == "all is well (the last change was not seen by the operator yet)"
 
 
+def test_a_trouble_with_vault_is_told_even_where_all_is_live(build) -> None:
+    seen = build.taskservice(build.stable())
+    trouble = {
+        "type": "SecretsReady",
+        "status": "False",
+        "reason": "VaultSealed",
+        "message": "Vault is sealed: unseal it",
+    }
+    seen["status"]["conditions"].append(trouble)
+    assert tree.render(seen, [], build.now).splitlines()[1:3] == ["all is well", "Vault is sealed: unseal it"]
+    seen["status"]["step"] = trouble["message"]
+    assert tree.render(seen, [], build.now).count("unseal it") == 1
+    trouble["status"] = "True"
+    seen["status"]["step"] = "all is well"
+    assert "unseal" not in tree.render(seen, [], build.now)
+
+
 def test_paused_and_namespace_are_in_the_headline(build) -> None:
     paused = build.taskservice(build.stable(), spec={"paused": True})
     assert tree.render(paused, [], build.now, with_namespace=True).startswith(

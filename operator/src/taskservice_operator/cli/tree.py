@@ -20,6 +20,7 @@ from taskservice_operator.api import names
 from taskservice_operator.api.status import Phase, Status, parse_status, parse_time
 from taskservice_operator.cli.style import PLAIN, Style, age, duration
 from taskservice_operator.cli.verbs import was_seen
+from taskservice_operator.core.conditions import SECRETS_READY
 
 Manifest = Mapping[str, Any]
 
@@ -53,6 +54,8 @@ def render(
     lines = [_headline(taskservice, status, style, with_namespace=with_namespace)]
     if step := sentence(taskservice):
         lines.append(style.paint(step, "red" if status.phase in (Phase.FAILED, Phase.RETURNING) else "dim"))
+    if (trouble := secrets_trouble(taskservice)) and trouble not in step:
+        lines.append(style.paint(trouble, "yellow"))
     shown = revisions(status, deployments)
     cells = [_cells(revision, now) for revision in shown]
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))] if cells else []
@@ -87,6 +90,13 @@ def sentence(taskservice: Manifest) -> str:
     generation = taskservice["metadata"].get("generation")
     behind = generation is not None and status.get("observedGeneration", generation) < generation
     return f"{text} (the last change was not seen by the operator yet)" if behind else text
+
+
+def secrets_trouble(taskservice: Manifest) -> str:
+    """Why Vault gives no secrets, which people must know although what is live is well; empty when it does."""
+    conditions = (taskservice.get("status") or {}).get("conditions") or ()
+    found = next((each for each in conditions if each["type"] == SECRETS_READY), {})
+    return found.get("message", "") if found.get("status") == "False" else ""
 
 
 def revisions(status: Status, deployments: Iterable[Manifest]) -> list[Revision]:
