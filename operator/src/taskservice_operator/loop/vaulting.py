@@ -22,7 +22,7 @@ from taskservice_operator.vault.port import Troubled
 from taskservice_operator.vault.sessions import AWAY, Mint
 
 RETRY_FIRST = 2.0
-RETRY_MOST = 15.0
+RETRY_MOST = 10.0
 """While Vault is away: the sessions ask it once for all, so it costs little to be back soon."""
 JITTER = 0.2
 """Share of an interval by which it differs at random: what began together does not go on together."""

@@ -27,7 +27,7 @@ NOT_ASKED = frozenset({"VaultAccountMissing", "VaultTokenRefused", "VaultTokenUn
 USED_SHARE = 2 / 3
 """Of a lease: after that it is renewed, early enough to be repeated."""
 PROBE_FIRST = 1.0
-PROBE_MOST = 30.0
+PROBE_MOST = 10.0
 REVOKE_SECONDS = 2.0
 
 
