@@ -30,10 +30,13 @@ class Base:
     tag: str
     packages: tuple[str, ...]
     variant: str = "minbase"
+    dropped: tuple[str, ...] = ()  # absolute paths of what the packages bring and nobody needs
 
     @property
     def key(self) -> str:
-        decisive = [SUITE, EXCLUDED, self.packages, target(), *([] if self.variant == "minbase" else [self.variant])]
+        decisive: list[object] = [SUITE, EXCLUDED, self.packages, target()]
+        decisive += [] if self.variant == "minbase" else [self.variant]
+        decisive += [self.dropped] if self.dropped else []
         return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:12]
 
     @property
@@ -58,6 +61,9 @@ class Base:
         self.archive.parent.mkdir(parents=True, exist_ok=True)
         rootfs = self.archive.with_name(f".rootfs-{os.getpid()}.tar")
         options = [f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED]
+        if self.dropped:
+            # What is only extracted does not pass through dpkg.
+            options.append("--extract-hook=rm -rf " + " ".join(f'"$1"{path}' for path in self.dropped))
         command: list[str | Path] = [
             "mmdebstrap",
             "--quiet",
@@ -88,7 +94,14 @@ RABBITMQ_BASE = Base("rabbitmq-base", "docker.io/local/rabbitmq-base", "3.10", (
 # Envoy needs the C library and nothing else: no shell, no package manager.
 ENVOY_BASE = Base("envoy-base", "docker.io/local/envoy-base", "12", ("libc6",), "extract")
 # Programs of Go, which need no more of Debian than they bring along.
-PROMETHEUS_BASE = Base("prometheus-base", "docker.io/local/prometheus-base", "2.42", ("prometheus",), "extract")
+PROMETHEUS_BASE = Base(
+    "prometheus-base",
+    "docker.io/local/prometheus-base",
+    "2.42",
+    ("prometheus",),
+    "extract",
+    ("/usr/share/javascript/moment-timezone/data", "/usr/share/perl"),  # every time zone, in every version, unpacked
+)
 ALERTMANAGER_BASE = Base(
     "alertmanager-base", "docker.io/local/alertmanager-base", "0.25", ("prometheus-alertmanager",), "extract"
 )
