@@ -33,6 +33,10 @@ unit:  ## tests without I/O
 simulation charts integration lifecycle e2e:  ## one layer of tests
 	@$(IN) python ci/scripts/layers.py $@
 
+.PHONY: clouds
+clouds:  ## clusters on EKS, GKE and AKS: types, structure, policy (installs 600 MB once)
+	@$(IN) python ci/scripts/layers.py clouds
+
 format:  ## rewrite the code to the house format
 	@$(IN) ruff format . && $(IN) ruff check --fix-only -q .
 

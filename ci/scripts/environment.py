@@ -2,6 +2,7 @@
 
     python3 ci/scripts/environment.py            prints the path of the environment for requirements/dev.txt
     python3 ci/scripts/environment.py infra      the same for requirements/infra.txt, which cannot be one with dev.txt
+    python3 ci/scripts/environment.py clouds     infra.txt and the clouds' packages, for tests of eks, gke and aks
 
 Standard library only.  Packages are installed by hash.  A half-made environment is never used: it is built aside
 and renamed into place.
@@ -18,7 +19,20 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ABOUT = {"dev": "development environment", "infra": "environment of the platform's programs"}
+ABOUT = {
+    "dev": "development environment",
+    "infra": "environment of the platform's programs",
+    "clouds": "environment of the clouds' packages",
+}
+COMPILED = {
+    "clouds": (
+        "google", "grpc", "pulumi", "pulumi_kubernetes", "pydantic",
+        *(f"pulumi_aws/{area}" for area in ("cloudwatch", "ec2", "eks", "iam", "kms")),
+        *(f"pulumi_azure_native/{area}" for area in ("containerservice", "keyvault", "monitor", "network")),
+        *(f"pulumi_gcp/{area}" for area in ("compute", "container", "kms", "projects", "serviceaccount")),
+    )
+}  # fmt: skip
+"""Folders to compile, of environments with thousands of modules of which few are used; others are compiled whole."""
 MINIMUM = (3, 11)
 
 
@@ -45,7 +59,21 @@ def environment(name: str = "dev") -> Path:
     ensure_venv_module()
     run([sys.executable, "-m", "venv", str(place)])
     pip = [str(place / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(lock)])
+    run(
+        [
+            *pip,
+            *(["--no-compile"] if name in COMPILED else []),
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+            "-r",
+            str(lock),
+        ]
+    )
+    if name in COMPILED:
+        packages = place / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+        folders = [str(packages / folder) for folder in COMPILED[name]]
+        run([str(place / "bin" / "python"), "-m", "compileall", "-q", *folders])
     (place / ".complete").write_text("")
     say(f"{ABOUT[name]} ready after {time.monotonic() - started:.0f} s")
     return place

@@ -28,7 +28,8 @@ OUTPUT = ROOT / "build" / "test"
 
 @dataclass(frozen=True)
 class Layer:
-    """``paths``: what pytest collects; ``checks``: commands instead; ``hindrance``: why it cannot run here, or None.
+    """``paths``: what pytest collects; ``checks``: commands that run before, or instead; ``hindrance``: why it cannot
+    run here, or None.
 
     ``prepare`` brings what the machine lacks; where it cannot, it says so, and the tests that need it say it again.
     ``environment``: whose Python runs pytest, see environment.py.
@@ -74,8 +75,17 @@ def environment(name: str) -> str:
     return made.stdout.strip()
 
 
+def with_environment(argument: str) -> str:
+    """The argument with the folder of the environment that it names, see :data:`INFRA_PYTHON`."""
+    for name in ("infra", "clouds"):
+        if f"{{{name}}}" in argument:
+            return argument.replace(f"{{{name}}}", environment(name))
+    return argument
+
+
 PY = sys.executable
 INFRA_PYTHON = "--pythonpath={infra}/bin/python"
+CLOUDS_PYTHON = "--pythonpath={clouds}/bin/python"
 """An argument in which ``{name}`` stands for the folder of that environment."""
 LAYERS = (
     Layer(
@@ -101,6 +111,9 @@ LAYERS = (
                  "tests/unit_ci")),
     Layer("unit_infra", "the platform's programs, on an engine that is played", paths=("tests/unit_infra",),
           environment="infra"),
+    Layer("clouds", "clusters on EKS, GKE and AKS: types, and programs on an engine that is played",
+          checks=(("pyright", "--warnings", "--project=platform/pulumi/pyrightclouds.json", CLOUDS_PYTHON),),
+          paths=("tests/unit_clouds",), environment="clouds"),
     Layer("simulation", "the engine against a played cluster: model check, golden rollouts",
           paths=("tests/simulation", "tests/golden")),
     Layer("charts", "rendered by Helm", paths=("tests/charts",)),
@@ -130,15 +143,20 @@ def run(layer: Layer) -> Result:
         print(f"not run: {reason}", flush=True)
         return Result(layer.name, 0, 0, 0, 0.0, f"not run: {reason}")
     layer.prepare()
-    result = run_checks(layer) if layer.checks else run_pytest(layer)
+    parts = [run_checks(layer)] if layer.checks else []
+    parts += [run_pytest(layer)] if layer.paths else []
+    counts = {name: sum(getattr(part, name) for part in parts) for name in ("passed", "failed", "skipped")}
+    result = Result(layer.name, **counts, seconds=0.0, note="; ".join(part.note for part in parts if part.note))
     return Result(**{**asdict(result), "seconds": round(time.monotonic() - started, 1)})
 
 
 def run_checks(layer: Layer) -> Result:
     failed = []
     for command in layer.checks:
-        label = " ".join(Path(part).name if part == PY else part for part in command if part != INFRA_PYTHON)
-        command = tuple(part.format(infra=environment("infra")) if "{infra}" in part else part for part in command)
+        label = " ".join(
+            Path(part).name if part == PY else part for part in command if part not in (INFRA_PYTHON, CLOUDS_PYTHON)
+        )
+        command = tuple(with_environment(part) for part in command)
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         print(f"  {'ok    ' if ended.returncode == 0 else 'FAILED'} {label}", flush=True)
         if ended.returncode:

@@ -68,17 +68,24 @@ class Played:
 class _Answers(mocks.Mocks):
     """Resources have what they were given as outputs; other stacks have what the test says."""
 
-    def __init__(self, stacks: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        stacks: Mapping[str, Mapping[str, Any]],
+        calls: Mapping[str, Mapping[str, Any]],
+        computed: Mapping[str, Mapping[str, Any]],
+    ) -> None:
         self.stacks = stacks
+        self.calls = calls
+        self.computed = computed
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         if args.typ == "pulumi:pulumi:StackReference":
             name = args.inputs["name"]
             return name, {"name": name, "outputs": dict(self.stacks.get(name, {})), "secretOutputNames": []}
-        return f"{args.name}_id", dict(args.inputs)
+        return f"{args.name}_id", {**args.inputs, **self.computed.get(args.typ, {})}
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        return {}, None
+        return dict(self.calls.get(args.token, {})), []
 
 
 class _Monitor(mocks.MockMonitor):
@@ -115,10 +122,13 @@ def play(
     stacks: Mapping[str, Mapping[str, Any]] | None = None,
     stack_name: str = "test",
     preview: bool = False,
+    calls: Mapping[str, Mapping[str, Any]] | None = None,
+    computed: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Played:
     """Run a program to its end on an engine that records.
 
     ``config``: settings by ``project:key``; ``stacks``: outputs of other projects, by project.
+    ``calls``: what functions of a provider answer, by token; ``computed``: what a provider adds to a resource, by type.
     Raises what the program raises.
     """
     known = {f"organization/{name}/{stack_name}": outputs for name, outputs in (stacks or {}).items()}
@@ -133,7 +143,7 @@ def play(
 
     async def run() -> Played:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4, initializer=begin_thread))
-        played, answers = Played(), _Answers(known)
+        played, answers = Played(), _Answers(known, calls or {}, computed or {})
         pulumi.runtime.set_mocks(answers, project, stack_name, preview, monitor=_Monitor(answers, played))
         pulumi.runtime.set_all_config(settings)
         await stack.run_pulumi_func(program)

@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from taskservice_infra.config.aks import AksCluster
+from taskservice_infra.config.eks import EksCluster
+from taskservice_infra.config.gke import GkeCluster
 from taskservice_infra.config.settings import Settings
 
 PodSecurityLevel = Literal["restricted", "baseline", "privileged"]
@@ -43,7 +46,10 @@ class ExistingCluster(Settings):
     """Path of a kubeconfig; without it ``$KUBECONFIG``, else ``~/.kube/config``."""
 
 
-Kubernetes = Annotated[LocalCluster | KindCluster | ExistingCluster, Field(discriminator="provider")]
+Kubernetes = Annotated[
+    LocalCluster | KindCluster | ExistingCluster | EksCluster | GkeCluster | AksCluster,
+    Field(discriminator="provider"),
+]
 
 
 class ClusterSettings(Settings):
