@@ -31,19 +31,28 @@ def settings_of(project: Project, stack: str, published: bool = True) -> dict[st
     if "seed" in project.settings.model_fields:
         values["seed"] = SEED
     if published and stack != "local":
-        defaults = {name: field.default for name, field in project.settings.model_fields.items()}
-        for key, value in values.items():
-            _publish(value, defaults.get(key))
+        _publish(project.settings, values)
     return values
 
 
-def _publish(value: Any, default: Any) -> None:
-    """Give the images that are built here, where nothing else is said, the reference of a release."""
-    if isinstance(value, dict) and isinstance(default, files.Settings):
-        for name in type(default).model_fields:
-            given = getattr(default, name)
-            if isinstance(given, str) and given.startswith("local:"):
-                value.setdefault(name, PUBLISHED.format(given.removeprefix("local:")))
+def _publish(model: type[files.Settings], values: dict[str, Any]) -> None:
+    """Give the images that are built here, where the file names none, the reference of a release."""
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        if isinstance(field.default, str) and field.default.startswith("local:"):
+            values.setdefault(key, PUBLISHED.format(field.default.removeprefix("local:")))
+        elif isinstance(values.get(key), dict):
+            for inner in _models(field.annotation):
+                provider = inner.model_fields.get("provider")
+                if provider is None or values[key].get("provider") in typing.get_args(provider.annotation):
+                    _publish(inner, values[key])
+
+
+def _models(hint: Any) -> list[type[files.Settings]]:
+    """The models that a field may hold: itself, or members of a union."""
+    if isinstance(hint, type):
+        return [hint] if issubclass(hint, files.Settings) else []
+    return [model for each in typing.get_args(hint) for model in _models(each)]
 
 
 def run(project: Project, stack: str, values: Mapping[str, Any] | None = None, **answers: Any) -> Played:

@@ -73,11 +73,8 @@ def test_pods_get_identities_by_federation(made: Played) -> None:
     assert credential["issuer"] == "https://issuer.example/"
     assert credential["audiences"] == ["api://AzureADTokenExchange"]
     assert made.outputs["unseal"] == {
-        "seal": "azurekeyvault",
-        "tenant_id": GUID,
-        "vault_name": "vault",
-        "key_name": "unseal",
-        "client_id": "client",
+        "seal": {"kind": "azurekeyvault", "tenant": GUID, "vault": "vault", "key": "unseal"},
+        "serviceAccountAnnotations": {"azure.workload.identity/client-id": "client"},
     }
 
 

@@ -134,7 +134,7 @@ def test_vault_unseals_by_a_key_that_it_may_use_and_nothing_else(made: Played) -
     (statement,) = statements(made.one("RolePolicy", "taskservice-test-unseal"))
     assert statement["Action"] == ["kms:Encrypt", "kms:Decrypt", "kms:DescribeKey"]
     assert statement["Resource"] == ["arn:aws:kms:us-east-1:123456789012:key/1"]
-    assert made.outputs["unseal"] == {"seal": "awskms", "region": "us-east-1", "kms_key_id": "key-1"}
+    assert made.outputs["unseal"] == {"seal": {"kind": "awskms", "region": "us-east-1", "key": "key-1"}}
 
 
 def test_nobody_gets_rights_by_having_made_the_cluster(made: Played) -> None:

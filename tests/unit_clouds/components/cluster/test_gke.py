@@ -65,8 +65,8 @@ def test_vault_unseals_by_a_key_of_its_own_as_its_service_account(made: Played) 
     for user in users:
         assert user.startswith("principal://iam.googleapis.com/projects/42/")
         assert user.endswith("/subject/ns/secrets/sa/vault")
-    assert made.outputs["unseal"]["seal"] == "gcpckms"
-    assert made.outputs["unseal"]["crypto_key"] == "taskservice-test-unseal"
+    assert made.outputs["unseal"]["seal"]["kind"] == "gcpckms"
+    assert made.outputs["unseal"]["seal"]["key"] == "taskservice-test-unseal"
 
 
 def test_pools_scale_between_their_bounds_over_all_zones(made: Played) -> None:

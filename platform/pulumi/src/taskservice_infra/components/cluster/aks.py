@@ -14,6 +14,7 @@ from taskservice_infra.components.cluster.aks_identity import AksIdentity, AksId
 from taskservice_infra.components.cluster.aks_network import AksNetwork, AksNetworkArgs
 from taskservice_infra.components.cluster.aks_vault import AksVault, AksVaultArgs
 from taskservice_infra.components.cluster.exec_kubeconfig import aks_tokens, kubeconfig
+from taskservice_infra.components.cluster.unseal import Unseal
 from taskservice_infra.components.cluster.volume_class import VolumeClass, VolumeClassArgs
 from taskservice_infra.components.component import Args, child_of
 from taskservice_infra.config.aks import AksCluster
@@ -33,11 +34,11 @@ class AksArgs(Args):
 
 
 class Aks(pulumi.ComponentResource):
-    """``kubeconfig``, ``context``: how to reach it, with tokens by kubelogin; ``unseal``: Vault's key and identity."""
+    """``kubeconfig``, ``context``: how to reach it, with tokens by kubelogin; ``unseal``: see :data:`Unseal`."""
 
     kubeconfig: pulumi.Output[str]
     context: pulumi.Output[str]
-    unseal: pulumi.Output[dict[str, str]]
+    unseal: pulumi.Output[Unseal]
 
     def __init__(self, name: str, args: AksArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("taskservice:cluster:Aks", name, None, opts)
@@ -237,7 +238,7 @@ class Aks(pulumi.ComponentResource):
         )
         return found.kubeconfigs.apply(lambda files: base64.b64decode(files[0].value).decode())
 
-    def _unseal(self, control_plane: containerservice.ManagedCluster, vault: AksVault) -> pulumi.Output[dict[str, str]]:
+    def _unseal(self, control_plane: containerservice.ManagedCluster, vault: AksVault) -> pulumi.Output[Unseal]:
         cluster = self._cluster
         identity = self._identity(
             "unseal",
@@ -247,11 +248,8 @@ class Aks(pulumi.ComponentResource):
         )
         return pulumi.Output.all(vault.vault_name, identity.client_id).apply(
             lambda found: {
-                "seal": "azurekeyvault",
-                "tenant_id": cluster.tenant_id,
-                "vault_name": found[0],
-                "key_name": "unseal",
-                "client_id": found[1],
+                "seal": {"kind": "azurekeyvault", "tenant": cluster.tenant_id, "vault": found[0], "key": "unseal"},
+                "serviceAccountAnnotations": {"azure.workload.identity/client-id": found[1]},
             }
         )
 

@@ -15,6 +15,7 @@ from taskservice_infra.components.cluster.eks_network import EksNetwork, EksNetw
 from taskservice_infra.components.cluster.eks_nodes import EksNodes, EksNodesArgs
 from taskservice_infra.components.cluster.eks_pod_role import EksPodRole, EksPodRoleArgs
 from taskservice_infra.components.cluster.exec_kubeconfig import eks_tokens, kubeconfig
+from taskservice_infra.components.cluster.unseal import Unseal
 from taskservice_infra.components.cluster.volume_class import VolumeClass, VolumeClassArgs
 from taskservice_infra.components.component import Args, child_of
 from taskservice_infra.config.cloud import ServiceAccount
@@ -35,11 +36,11 @@ class EksArgs(Args):
 
 
 class Eks(pulumi.ComponentResource):
-    """``kubeconfig``, ``context``: how to reach it, with tokens by the AWS CLI; ``unseal``: Vault's key and region."""
+    """``kubeconfig``, ``context``: how to reach it, with tokens by the AWS CLI; ``unseal``: see :data:`Unseal`."""
 
     kubeconfig: pulumi.Output[str]
     context: pulumi.Output[str]
-    unseal: pulumi.Output[dict[str, str]]
+    unseal: pulumi.Output[Unseal]
 
     def __init__(self, name: str, args: EksArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("taskservice:cluster:Eks", name, None, opts)
@@ -259,11 +260,11 @@ class Eks(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, providers=[self._account, volumes.inside], depends_on=[driver]),
         )
 
-    def _unseal(self, control_plane: eks.Cluster) -> pulumi.Output[dict[str, str]]:
+    def _unseal(self, control_plane: eks.Cluster) -> pulumi.Output[Unseal]:
         name = f"{self._cluster.name}-unseal"
         key = self._key(name, "Unseals the store of secrets")
         self._pod_role(control_plane, "unseal", self._cluster.unseal, statements=key.arn.apply(unseal_statements))
-        return key.key_id.apply(lambda key_id: {"seal": "awskms", "region": self._cluster.region, "kms_key_id": key_id})
+        return key.key_id.apply(lambda key: {"seal": {"kind": "awskms", "region": self._cluster.region, "key": key}})
 
 
 def volume_statements(key_arn: str) -> list[dict[str, Any]]:

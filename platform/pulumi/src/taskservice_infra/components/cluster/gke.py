@@ -10,6 +10,7 @@ from taskservice_infra.components.cluster.exec_kubeconfig import gke_tokens, kub
 from taskservice_infra.components.cluster.gke_key import GkeKey, GkeKeyArgs
 from taskservice_infra.components.cluster.gke_network import PODS, SERVICES, GkeNetwork, GkeNetworkArgs
 from taskservice_infra.components.cluster.gke_nodes import GkeNodes, GkeNodesArgs
+from taskservice_infra.components.cluster.unseal import Unseal
 from taskservice_infra.components.cluster.volume_class import VolumeClass, VolumeClassArgs
 from taskservice_infra.components.component import Args, child_of
 from taskservice_infra.config.cloud import ServiceAccount
@@ -28,11 +29,11 @@ class GkeArgs(Args):
 
 
 class Gke(pulumi.ComponentResource):
-    """``kubeconfig``, ``context``: how to reach it, with tokens by gcloud's plugin; ``unseal``: Vault's key."""
+    """``kubeconfig``, ``context``: how to reach it, with tokens by gcloud's plugin; ``unseal``: see :data:`Unseal`."""
 
     kubeconfig: pulumi.Output[str]
     context: pulumi.Output[str]
-    unseal: pulumi.Output[dict[str, str]]
+    unseal: pulumi.Output[Unseal]
 
     def __init__(self, name: str, args: GkeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("taskservice:cluster:Gke", name, None, opts)
@@ -186,7 +187,7 @@ class Gke(pulumi.ComponentResource):
 
     def _unseal(
         self, ring: kms.KeyRing, number: pulumi.Output[str], control_plane: container.Cluster
-    ) -> pulumi.Output[dict[str, str]]:
+    ) -> pulumi.Output[Unseal]:
         """A key for the store of secrets alone: its ServiceAccount is a principal of Google's by itself."""
         cluster = self._cluster
         name = f"{cluster.name}-unseal"
@@ -201,11 +202,13 @@ class Gke(pulumi.ComponentResource):
         )
         return key.key_id.apply(
             lambda _: {
-                "seal": "gcpckms",
-                "project": cluster.project,
-                "region": cluster.region,
-                "key_ring": cluster.name,
-                "crypto_key": name,
+                "seal": {
+                    "kind": "gcpckms",
+                    "project": cluster.project,
+                    "region": cluster.region,
+                    "keyRing": cluster.name,
+                    "key": name,
+                }
             }
         )
 
