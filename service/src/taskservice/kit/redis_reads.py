@@ -31,7 +31,7 @@ class ReadConnection:
     """Reads on a connection that is opened when it is first needed. `close` when done."""
 
     def __init__(self, url: str, timeout_seconds: float) -> None:
-        """Raises ValueError for a malformed address. The timeout is for all of a try, connecting included."""
+        """Raises ValueError for a malformed address. The timeout is for an exchange, and for connecting before it."""
         pool: Any = ConnectionPool.from_url(url, protocol=3, socket_timeout=None, retry=Retry(NoBackoff(), 0))
         self._connection = pool.make_connection()
         self._timeout = timeout_seconds
@@ -49,9 +49,10 @@ class ReadConnection:
     async def _once(self, packed: list[bytes], answers: int) -> list[Any]:
         connection = self._connection
         try:
-            async with asyncio.timeout(self._timeout):
-                if not connection.is_connected:
+            if not connection.is_connected:
+                async with asyncio.timeout(self._timeout):
                     await connection.connect()
+            async with asyncio.timeout(self._timeout):
                 await connection.send_packed_command(packed, check_health=False)
                 return [await connection.read_response() for _ in range(answers)]
         except BaseException:
