@@ -104,7 +104,7 @@ def test_the_time_is_to_the_millisecond(created: float, formatter: JsonFormatter
     assert 0 <= created - moment.timestamp() < 0.001 + 1e-6
 
 
-def test_a_record_made_from_an_earlier_one_tells_its_own_time(caplog: pytest.LogCaptureFixture) -> None:
+def test_every_record_tells_its_own_time(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     for number in range(2):
         before = time.time()
@@ -114,6 +114,100 @@ def test_a_record_made_from_an_earlier_one_tells_its_own_time(caplog: pytest.Log
     assert [record.__dict__["fields"] for record in (first, second)] == [{"number": 0}, {"number": 1}]
     assert second.relativeCreated >= first.relativeCreated
     assert (second.name, second.levelname, second.getMessage()) == ("t", "INFO", "again")
+
+
+@pytest.fixture
+def alone() -> Iterator["Written"]:
+    """What is written when the handler of `configure` is the only one."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    stream = Written()
+    handler = TurnHandler(stream)
+    handler.setFormatter(JsonFormatter(service="auth"))
+    root.handlers[:] = [handler]
+    root.setLevel("INFO")
+    yield stream
+    root.handlers[:], root.level = before
+
+
+def test_an_event_is_the_same_line_with_and_without_a_record(alone: "Written") -> None:
+    log = logging.getLogger("t.without")
+    fields: dict[str, Any] = {"route": "/v1/täsks", "status": 200, "token": "hunter2", "odd": {"a"}}
+    with trace_context.following("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"):
+        event(log, "asked", logging.WARNING, **fields)
+        heard = Heard()
+        log.addHandler(heard)
+        try:
+            event(log, "asked", logging.WARNING, **fields)
+        finally:
+            log.removeHandler(heard)
+    first, second = (json.loads(line) for line in "".join(alone.writes).splitlines())
+    assert len(heard.records) == 1, "the second event was a record"
+    assert first.pop("ts") <= second.pop("ts")
+    assert first == second
+    assert first["token"] == "[redacted]"
+    assert first["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+
+
+class Heard(logging.Handler):
+    """Keeps every record."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.mark.parametrize("place", ["t", "t.inner"])
+def test_whoever_else_listens_hears_too(place: str, alone: "Written") -> None:
+    heard, listening = Heard(), logging.getLogger(place)
+    listening.addHandler(heard)
+    try:
+        event(logging.getLogger("t.inner"), "asked")
+    finally:
+        listening.removeHandler(heard)
+    assert [record.getMessage() for record in heard.records] == ["asked"]
+    assert len(alone.writes) == 1
+
+
+def test_a_filter_is_asked(alone: "Written") -> None:
+    log = logging.getLogger("t.filtered")
+
+    def refuse(record: logging.LogRecord) -> bool:
+        return record.getMessage() != "unwanted"
+
+    log.addFilter(refuse)
+    try:
+        event(log, "unwanted")
+        event(log, "wanted")
+    finally:
+        log.removeFilter(refuse)
+    assert [json.loads(line)["event"] for line in alone.writes] == ["wanted"]
+
+
+def test_a_logger_that_keeps_to_itself_is_not_heard(alone: "Written") -> None:
+    log = logging.getLogger("t.private")
+    log.propagate = False
+    heard = Heard()
+    log.addHandler(heard)
+    try:
+        event(log, "asked")
+    finally:
+        log.removeHandler(heard)
+        log.propagate = True
+    assert len(heard.records) == 1
+    assert alone.writes == []
+
+
+def test_a_stream_that_is_gone_is_no_error_of_the_caller(alone: "Written", capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(_: str) -> int:
+        raise BrokenPipeError
+
+    alone.write = broken  # pyright: ignore[reportAttributeAccessIssue]
+    event(logging.getLogger("t"), "asked")
+    assert "BrokenPipeError" in capsys.readouterr().err
 
 
 class Written(io.StringIO):

@@ -29,25 +29,26 @@ MOST_KEPT = 1000
 
 def event(log: logging.Logger, name: str, level: int = logging.INFO, **fields: Any) -> None:
     """Logs one event; `name` is static, everything that varies is a field."""
-    if log.isEnabledFor(level):
-        # Not by `log.log`, which finds out where it was called: no line shows that. And a copy: a new record looks for
-        # the names of its level and file again.
-        like = _record(log.name, level, name)
-        record = logging.LogRecord.__new__(logging.LogRecord)
-        now = time.time()
-        record.__dict__.update(
-            like,
-            created=now,
-            msecs=(now - int(now)) * 1000,
-            relativeCreated=like["relativeCreated"] + (now - like["created"]) * 1000,
-            fields=fields,
-        )
+    if not log.isEnabledFor(level):
+        return
+    # A record is for handlers that are not ours: making one costs as much as the line.
+    alone = _only_handler(log, level)
+    if alone is None or not alone.tell(log.name, level, name, fields):
+        # Not by `log.log`, which finds out where it was called: no line shows that.
+        record = logging.LogRecord(log.name, level, "", 0, name, None, None)
+        record.fields = fields
         log.handle(record)
 
 
-@lru_cache(MOST_KEPT)
-def _record(logger: str, level: int, name: str) -> dict[str, Any]:
-    return logging.LogRecord(logger, level, "", 0, name, None, None).__dict__
+def _only_handler(log: logging.Logger, level: int) -> "TurnHandler | None":
+    """The handler that `configure` made, if nothing else hears or filters what this logger says."""
+    here = log
+    while not here.handlers and not here.filters and here.propagate and here.parent is not None:
+        here = here.parent
+    if here.parent is not None or here.filters or len(here.handlers) != 1:
+        return None
+    handler = here.handlers[0]
+    return handler if type(handler) is TurnHandler and handler.level <= level and not handler.filters else None
 
 
 class JsonFormatter(logging.Formatter):
@@ -62,35 +63,41 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = getattr(record, "fields", {})
-        if record.args or record.exc_info or not isinstance(record.msg, str) or not self._plain(tuple(fields)):
-            return _text(self._line(record, fields))
+        if not record.args and not record.exc_info and isinstance(record.msg, str):
+            return self.line(record.created, record.levelname, record.name, record.msg, fields)
+        line = self._whole(record.created, record.levelname, record.name, record.getMessage(), fields)
+        if record.exc_info and record.exc_info[0] is not None:
+            line["error"] = record.exc_info[0].__name__
+            line["stack"] = self.formatException(record.exc_info)
+        return _text(line)
+
+    def line(self, created: float, level: str, logger: str, name: str, fields: dict[str, Any]) -> str:
+        """The line of an event at a time in seconds of the epoch."""
+        if not self._plain(tuple(fields)):
+            return _text(self._whole(created, level, logger, name, fields))
         # The same line, of which only what varies is made now.
-        line = f'{{"ts":"{self._moment(record.created)}"{self._beginning(record.levelname, record.name, record.msg)}'
+        line = f'{{"ts":"{self._moment(created)}"{self._beginning(level, logger, name)}'
         if context := trace_context.current():
             line += f',"trace_id":"{context.trace_id}","span_id":"{context.span_id}"'
         return f"{line},{_text(fields)[1:]}" if fields else line + "}"
 
-    def _line(self, record: logging.LogRecord, fields: dict[str, Any]) -> dict[str, Any]:
+    def _whole(self, created: float, level: str, logger: str, name: str, fields: dict[str, Any]) -> dict[str, Any]:
         line: dict[str, Any] = {
-            "ts": self._moment(record.created),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "event": record.getMessage(),
+            "ts": self._moment(created),
+            "level": level.lower(),
+            "logger": logger,
+            "event": name,
             **self._identity,
         }
         if context := trace_context.current():
             line |= {"trace_id": context.trace_id, "span_id": context.span_id}
         for key, value in fields.items():
             line[key] = "[redacted]" if _may_be_secret(key) else value
-        if record.exc_info and record.exc_info[0] is not None:
-            line["error"] = record.exc_info[0].__name__
-            line["stack"] = self.formatException(record.exc_info)
         return line
 
-    def _begin(self, level: str, logger: str, message: str) -> str:
+    def _begin(self, level: str, logger: str, name: str) -> str:
         """What lines of one event have in common, after their time."""
-        shared = {"level": level.lower(), "logger": logger, "event": message, **self._identity}
-        return "," + _text(shared)[1:-1]
+        return "," + _text({"level": level.lower(), "logger": logger, "event": name, **self._identity})[1:-1]
 
     def _are_plain(self, names: tuple[str, ...]) -> bool:
         """Whether fields of these names stand on a line as they are, beside everything else."""
@@ -128,13 +135,30 @@ class TurnHandler(logging.StreamHandler[TextIO]):
         self._lines: list[str] = []
         self._turn: asyncio.AbstractEventLoop | None = None
 
+    def tell(self, logger: str, level: int, name: str, fields: dict[str, Any]) -> bool:
+        """Writes an event as `handle` would its record. False, and nothing is written, where a record is needed."""
+        if not isinstance(self.formatter, JsonFormatter):
+            return False
+        self.acquire()
+        try:
+            line = self.formatter.line(time.time(), logging.getLevelName(level), logger, name, fields)
+            self._say(line, level)
+        except Exception:
+            self.handleError(logging.LogRecord(logger, level, "", 0, name, None, None))
+        finally:
+            self.release()
+        return True
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._lines.append(self.format(record))
-            if record.levelno > logging.INFO or not self._flushed_next_turn():
-                self.flush()
+            self._say(self.format(record), record.levelno)
         except Exception:
             self.handleError(record)
+
+    def _say(self, line: str, level: int) -> None:
+        self._lines.append(line)
+        if level > logging.INFO or not self._flushed_next_turn():
+            self.flush()
 
     def _flushed_next_turn(self) -> bool:
         try:
