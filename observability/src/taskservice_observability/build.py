@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from taskservice_observability import alerts, datasources, rules, slo
+from taskservice_observability import alerts, datasources, pipelines, rules, scraping, slo
 from taskservice_observability.dashboards import build_all, build_objective
 
 GENERATED = Path("observability/generated")
@@ -32,6 +32,7 @@ def files() -> dict[Path, str]:
         GENERATED / "rules" / "alerts.yaml": _yaml({"groups": alert_groups()}),
         GENERATED / "grafana" / "datasources.yaml": _yaml(datasources.provisioning()),
         TEMPLATE: _json(objective_template()),
+        **{GENERATED / "local" / f"{name}.yaml": _yaml(value) for name, value in local_parts().items()},
     }
     for uid, dashboard in build_all().items():
         texts[GENERATED / "dashboards" / f"{uid}.json"] = _json(dashboard)
@@ -47,6 +48,22 @@ def recording_groups() -> list[dict[str, Any]]:
 
 def alert_groups() -> list[dict[str, Any]]:
     return [{"name": name, "rules": [alert.rule() for alert in group]} for name, group in alerts.GROUPS.items()]
+
+
+def local_parts() -> dict[str, dict[str, Any]]:
+    """Configurations of what the local stack runs, by part; addresses of people's pages stand as marks."""
+    return {
+        "prometheus": scraping.configuration(
+            grafana="@GRAFANA@", runbooks="@RUNBOOKS@", alertmanager="alertmanager:9093"
+        ),
+        "alertmanager": pipelines.alertmanager(),
+        "loki": pipelines.loki(),
+        "jaeger": pipelines.jaeger(),
+        "collector": pipelines.collector(
+            loki=f"http://loki.observability.svc:{pipelines.LOKI_PORT}",
+            jaeger=f"jaeger.observability.svc:{pipelines.OTLP_GRPC}",
+        ),
+    }
 
 
 def objective_template() -> dict[str, Any]:

@@ -17,10 +17,12 @@ PROGRAMS = Path("/usr/lib/rabbitmq/bin")
 
 
 class RabbitServer:
-    """A context manager: accepting connections on entry, ended on exit."""
+    """A context manager: accepting connections on entry, ended on exit.  ``metrics``: with its Prometheus plugin."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, metrics: bool = False) -> None:
         self.port = free_port()
+        self.metrics_port = free_port()
+        self._plugins = "[rabbitmq_prometheus]." if metrics else "[]."
         self.log = folder / "rabbitmq.log"
         self._folder = folder
         self._mapper_port = free_port()
@@ -36,9 +38,16 @@ class RabbitServer:
         if not (PROGRAMS / "rabbitmq-server").exists():
             raise PartUnavailable("rabbitmq-server is not installed: apt-get install rabbitmq-server")
         self._folder.mkdir(exist_ok=True)
-        (self._folder / "enabled_plugins").write_text("[].\n")
+        (self._folder / "enabled_plugins").write_text(f"{self._plugins}\n")
         # A write to disk is what a confirm promises; its sync to the platters is nothing that a kill can show.
-        (self._folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\nloopback_users = none\n")
+        (self._folder / "rabbitmq.conf").write_text(
+            f"listeners.tcp.1 = 127.0.0.1:{self.port}\nloopback_users = none\n"
+            + (
+                f"prometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = {self.metrics_port}\n"
+                if "prom" in self._plugins
+                else ""
+            )
+        )
         self._mapper = subprocess.Popen(
             ["epmd", "-port", str(self._mapper_port), "-address", "127.0.0.1"],
             stdout=subprocess.DEVNULL,

@@ -1,0 +1,159 @@
+"""The dashboards as one static page, drawn from a Prometheus' real answers: for eyes, where there is no Grafana.
+
+    python -m taskservice_observability.preview --prometheus http://127.0.0.1:9090 --minutes 15 --output preview.html
+
+No script, nothing from elsewhere: the page can be kept, mailed and compared.  Colours follow Okabe and Ito, so that
+everybody tells them apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import json
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from taskservice_observability.charts import Line, number_text, sparkline, time_series
+from taskservice_observability.dashboards import build_all
+
+Json = Mapping[str, Any]
+Ask = Callable[[str], list[Any]]
+"""A range query: PromQL in, Prometheus' ``result`` out."""
+
+LINES = 10
+"""Most lines of a graph, and of its legend: the largest ones."""
+
+STYLE = """
+:root { --page:#f6f7f9; --card:#fff; --ink:#1c2330; --faint:#6b7486; --rule:#e3e6eb; color-scheme: light dark; }
+@media (prefers-color-scheme: dark) {
+  :root { --page:#12151b; --card:#1b2029; --ink:#e6e9ef; --faint:#8d97a8; --rule:#2b323e; } }
+* { box-sizing: border-box; }
+body { margin:0; padding:2.5rem clamp(1rem,3vw,3rem); background:var(--page); color:var(--ink);
+  font:14px/1.45 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
+h1 { font-size:1.7rem; margin:0; letter-spacing:-.02em; } h2 { font-size:1.25rem; margin:3rem 0 .2rem; }
+h3 { grid-column:1/-1; font-size:.75rem; text-transform:uppercase; letter-spacing:.09em; color:var(--faint);
+  margin:1.1rem 0 -.2rem; border-top:1px solid var(--rule); padding-top:.9rem; }
+p { margin:.1rem 0 .9rem; color:var(--faint); } nav a { margin-right:1rem; color:inherit; }
+.page { display:grid; grid-template-columns:repeat(24,1fr); gap:.8rem; }
+.panel { background:var(--card); border:1px solid var(--rule); border-radius:9px; padding:.75rem .9rem .8rem;
+  display:flex; flex-direction:column; min-width:0; }
+.panel h4 { margin:0; font-size:.9rem; font-weight:600; } .panel p { margin:0 0 .5rem; font-size:.76rem; }
+.panel svg { width:100%; height:auto; display:block; margin-top:auto; overflow:visible; }
+.number { font-size:2rem; font-weight:650; letter-spacing:-.03em; line-height:1.1; margin:.1rem 0 .4rem; }
+.axis { fill:var(--faint); font-size:10px; font-variant-numeric:tabular-nums; } .grid { stroke:var(--rule); }
+ul { list-style:none; margin:.5rem 0 0; padding:0; font-size:.74rem; display:flex; flex-wrap:wrap; gap:.1rem .9rem; }
+li { display:flex; align-items:center; gap:.35rem; min-width:0; }
+li b { font-weight:600; font-variant-numeric:tabular-nums; }
+i { width:.6rem; height:.6rem; border-radius:2px; flex:none; }
+.none { color:var(--faint); font-style:italic; margin:auto; }
+@media (max-width: 60rem) { .panel { grid-column:1/-1 !important; } }
+"""
+
+
+def page(ask: Ask, *, choices: Mapping[str, str], started: float, ended: float) -> str:
+    """The whole page.  ``choices``: values of variables; times are seconds since 1970."""
+    dashboards = build_all()
+    links = "".join(f'<a href="#{uid}">{html.escape(each["title"])}</a>' for uid, each in dashboards.items())
+    span = f"{_clock(started)} to {_clock(ended)} UTC"
+    sections = "".join(_section(each, ask, choices) for each in dashboards.values())
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>TaskService dashboards</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{STYLE}</style><h1>TaskService dashboards</h1><p>Drawn from a real run, {span}.</p>"
+        f"<nav>{links}</nav>{sections}</html>\n"
+    )
+
+
+def _section(dashboard: Json, ask: Ask, choices: Mapping[str, str]) -> str:
+    panels = "".join(_panel(panel, ask, choices) for panel in dashboard["panels"])
+    about = html.escape(dashboard["description"])
+    return (
+        f'<section id="{dashboard["uid"]}"><h2>{html.escape(dashboard["title"])}</h2><p>{about}</p>'
+        f'<div class="page">{panels}</div></section>'
+    )
+
+
+def _panel(panel: Json, ask: Ask, choices: Mapping[str, str]) -> str:
+    if panel["type"] == "row":
+        return f"<h3>{html.escape(panel['title'])}</h3>"
+    head = f"<h4>{html.escape(panel['title'])}</h4><p>{html.escape(panel['description'])}</p>"
+    if panel["datasource"]["uid"] != "$datasource":
+        return _card(panel, head + '<div class="none">log lines: not part of this page</div>')
+    lines = sorted(_lines(panel, ask, choices), key=lambda line: -max(line.values.values()))[:LINES]
+    unit = panel["fieldConfig"]["defaults"]["unit"]
+    if not lines:
+        return _card(panel, head + '<div class="none">nothing happened</div>')
+    if panel["type"] == "stat":
+        last = next(reversed(lines[0].values.values()))
+        return _card(panel, f'{head}<div class="number">{number_text(last, unit)}</div>{sparkline(lines[0])}')
+    stacked = (panel["fieldConfig"]["defaults"].get("custom") or {}).get("stacking", {}).get("mode") == "normal"
+    return _card(panel, head + time_series(lines, unit, stacked=stacked, width=panel["gridPos"]["w"] * 42))
+
+
+def _card(panel: Json, content: str) -> str:
+    return f'<div class="panel" style="grid-column:span {panel["gridPos"]["w"]}">{content}</div>'
+
+
+def _lines(panel: Json, ask: Ask, choices: Mapping[str, str]) -> Iterator[Line]:
+    for target in panel["targets"]:
+        expr = target["expr"]
+        for variable, value in choices.items():
+            expr = expr.replace(variable, value)
+        for series in ask(expr):
+            values = {at: float(text) for at, text in series["values"] if text not in ("NaN", "+Inf", "-Inf")}
+            if values:
+                yield Line(_legend(target.get("legendFormat") or "", series["metric"]), values)
+
+
+def _legend(pattern: str, labels: Mapping[str, str]) -> str:
+    for name in {*labels, "taskservice", "revision"}:
+        pattern = pattern.replace(f"{{{{{name}}}}}", labels.get(name, ""))
+    return pattern
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
+
+
+def asking(prometheus: str, started: float, ended: float, step: float) -> Ask:
+    """Range queries to a Prometheus.  Raises OSError when it does not answer."""
+
+    def ask(expr: str) -> list[Any]:
+        query = urllib.parse.urlencode({"query": expr, "start": started, "end": ended, "step": step})
+        with urllib.request.urlopen(f"{prometheus}/api/v1/query_range?{query}", timeout=60) as answer:  # noqa: S310
+            return json.load(answer)["data"]["result"]
+
+    return ask
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m taskservice_observability.preview", description=__doc__)
+    parser.add_argument("--prometheus", required=True, metavar="URL", help="for example http://127.0.0.1:9090")
+    parser.add_argument("--minutes", type=float, default=15, help="how far back (default: 15)")
+    parser.add_argument("--output", type=Path, default=Path("build/observability/preview.html"))
+    options = parser.parse_args(arguments)
+    ended = time.time()
+    started = ended - 60 * options.minutes
+    choices = {"$__rate_interval": "1m", "$namespace": ".*", "$taskservice": ".*"}
+    try:
+        text = page(
+            asking(options.prometheus, started, ended, (ended - started) / 180),
+            choices=choices, started=started, ended=ended,
+        )  # fmt: skip
+    except OSError as problem:
+        print(f"{options.prometheus} does not answer: {problem}", file=sys.stderr)
+        return 1
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(text, encoding="utf-8")
+    print(options.output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
