@@ -36,6 +36,9 @@ class FakeMachine:
     def chart(self, name: str) -> str:
         return str(CHECKOUT / "charts" / name)
 
+    def text(self, path: str) -> str:
+        return (CHECKOUT / path).read_text(encoding="utf-8")
+
     def state(self, stack: str) -> Path:
         return self.folder / "state" / stack
 

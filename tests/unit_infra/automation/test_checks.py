@@ -9,6 +9,14 @@ import pytest
 from taskservice_infra.automation import checks, projects
 from taskservice_infra.errors import BadConfiguration
 
+OBSERVED = """config:
+  observability:metrics: {provider: local}
+  observability:logs: {provider: local}
+  observability:traces: {provider: local}
+  observability:collector: {provider: local}
+  observability:grafanaUrl: http://grafana
+  observability:runbooksUrl: http://runbooks
+"""
 OTHERS = "  data:redis: {provider: dev}\n  data:rabbitmq: {provider: dev}\n"
 
 
@@ -21,6 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / project.name / "Pulumi.local.yaml").write_text("config: {}\n")
     (tmp_path / "cluster" / "Pulumi.local.yaml").write_text("config:\n  cluster:kubernetes: {provider: local}\n")
     (tmp_path / "data" / "Pulumi.local.yaml").write_text("config:\n  data:mongodb: {provider: dev}\n" + OTHERS)
+    (tmp_path / "observability" / "Pulumi.local.yaml").write_text(OBSERVED)
     return tmp_path
 
 

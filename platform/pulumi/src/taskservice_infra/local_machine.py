@@ -44,6 +44,10 @@ class LocalMachine(Protocol):
         """The folder of a chart: one of ``charts/``, or one that came with a built part (``part/folder``)."""
         ...
 
+    def text(self, path: str) -> str:
+        """The text of a file of this checkout, by its path in it."""
+        ...
+
     def state(self, stack: str) -> Path:
         """The folder for the state of a stack; that of ``local`` goes with the cluster."""
         ...
@@ -125,6 +129,14 @@ class ThisMachine:
             return str(part_named(part).kept(folder))
         except LocalError as problem:
             raise PlatformError(f"chart {name}: {problem}") from problem
+
+    def text(self, path: str) -> str:
+        try:
+            return (CHECKOUT / path).read_text(encoding="utf-8")
+        except OSError as problem:
+            raise PlatformError(
+                f"{path} cannot be read ({problem.strerror}): run `make gen` in the checkout."
+            ) from problem
 
     def state(self, stack: str) -> Path:
         return self.paths.state / "pulumi" if stack == "local" else state_root() / "stacks" / stack

@@ -21,6 +21,14 @@ REDIS_OPERATOR = ChartPin("redis-operator", "0.26.0", "https://ot-container-kit.
 STRIMZI = ChartPin("oci://quay.io/strimzi-helm/strimzi-kafka-operator", "0.51.0")
 ENVOY_GATEWAY = ChartPin("oci://docker.io/envoyproxy/gateway-helm", "v1.9.0")
 ENVOY_GATEWAY_CRDS = ChartPin("oci://docker.io/envoyproxy/gateway-crds-helm", "v1.9.0")
+KUBE_PROMETHEUS_STACK = ChartPin(
+    "kube-prometheus-stack", "88.5.3", "https://prometheus-community.github.io/helm-charts"
+)
+LOKI = ChartPin("loki", "18.11.0", "https://grafana-community.github.io/helm-charts")
+JAEGER = ChartPin("jaeger", "4.11.1", "https://jaegertracing.github.io/helm-charts")
+OTEL_COLLECTOR = ChartPin(
+    "opentelemetry-collector", "0.170.0", "https://open-telemetry.github.io/opentelemetry-helm-charts"
+)
 RABBITMQ_OPERATOR = "https://github.com/rabbitmq/cluster-operator/releases/download/v2.18.0/cluster-operator.yml"
 
 MONGODB_IMAGE = "docker.io/percona/percona-server-mongodb:8.0.19-7"

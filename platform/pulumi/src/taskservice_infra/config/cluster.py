@@ -20,6 +20,8 @@ NAMESPACES: dict[str, PodSecurityLevel] = {
     "secrets": "restricted",
     "data": "restricted",
     "observability": "restricted",
+    # For what reads the log folders of nodes, and for nothing else.
+    "observability-nodes": "privileged",
     "envoy-gateway-system": "restricted",
     "apps": "restricted",
 }
