@@ -18,7 +18,8 @@ PLATFORM = PATH="$(INFRA)/bin:$$PATH" python -m taskservice_infra
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-demo: cluster  ## the main job: a cluster, the sample, releases under load, a report
+demo:  ## the main job: a cluster, the sample, releases under load, a report
+	@$(PYTHON) -m taskservice_demo.ahead
 	@$(IN) python -m taskservice_demo
 
 test:  ## lint and every layer of tests; a table at the end

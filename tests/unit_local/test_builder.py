@@ -14,8 +14,8 @@ from taskservice_local.errors import LocalError
 from taskservice_local.parts import Part
 
 GIB = 1024**3
-PART = Part("etcd", "", "v9", (("etcd", "example.org/etcd"),))
-TWO = Part("etcd", "", "v9", (("one", "example.org/one"), ("two", "example.org/two")))
+PART = Part("etcd", "", "v9", (("etcd", "example.org/etcd"),), home="cluster")
+TWO = Part("etcd", "", "v9", (("one", "example.org/one"), ("two", "example.org/two")), home="cluster")
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_the_binary_of_a_missing_part_is_built_when_asked_for(go: Path, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("memory", "processors", "jobs"), [(24 * GIB, 2, 2), (5 * GIB, 8, 2), (1 * GIB, 8, 1), (64 * GIB, 16, 16)]
+    ("memory", "processors", "jobs"), [(24 * GIB, 2, 3), (5 * GIB, 8, 2), (1 * GIB, 8, 1), (64 * GIB, 16, 17)]
 )
 def test_as_many_compilers_run_as_memory_and_processors_allow(memory: int, processors: int, jobs: int) -> None:
     assert builder.jobs_for(memory, processors) == jobs
@@ -129,8 +129,8 @@ def test_programs_whose_packages_bear_another_name_are_built_one_by_one() -> Non
 def test_a_generator_completes_a_copy_of_the_sources_before_they_are_compiled(
     go: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "parts" / "etcd").mkdir(parents=True)
-    (tmp_path / "parts" / "etcd" / "main.go").write_text("package main")
+    (tmp_path / "parts" / "cluster").mkdir(parents=True)
+    (tmp_path / "parts" / "cluster" / "main.go").write_text("package main")
     monkeypatch.setattr("taskservice_local.parts.PARTS_SOURCE", tmp_path / "parts")
     calls: list[tuple[list[str], Path]] = []
 

@@ -13,6 +13,8 @@ from taskservice_local.parts import (
     CATALOGUE,
     ETCD,
     KUBERNETES,
+    NEEDED_AFTERWARDS,
+    NEEDED_FOR_A_NODE,
     PULUMI_KUBERNETES,
     PULUMI_KUBERNETES_RELEASE,
     Part,
@@ -34,20 +36,25 @@ def test_a_parts_version_is_the_one_its_module_pins(part: Part) -> None:
 def test_a_parts_programs_are_tools_of_its_module_or_a_main_beside_it(part: Part) -> None:
     text = (part.source / "go.mod").read_text()
     for _, package in part.programs:
-        if package == ".":
-            assert re.search(rf'"{re.escape(part.module)}[/"]', (part.source / "main.go").read_text())
+        if package.startswith("."):
+            assert re.search(rf'"{re.escape(part.module)}[/"]', (part.source / package / "main.go").read_text())
         else:
             assert f"\t{package}\n" in text or f"tool {package}\n" in text
 
 
 def test_every_folder_with_a_go_module_is_in_the_catalogue() -> None:
-    assert {file.parent.name for file in PARTS_SOURCE.glob("*/go.mod")} == {part.name for part in CATALOGUE}
+    assert {file.parent.name for file in PARTS_SOURCE.glob("*/go.mod")} == {part.source.name for part in CATALOGUE}
 
 
 def test_all_staging_modules_of_kubernetes_are_replaced_by_the_release_that_fits_it() -> None:
     replaced = [line for line in (KUBERNETES.source / "go.mod").read_text().splitlines() if "=>" in line]
     assert len(replaced) >= 30
     assert {line.split()[-1] for line in replaced} == {KUBERNETES.version.replace("v1.", "v0.")}
+
+
+def test_what_a_first_cluster_waits_for_is_of_one_module_so_that_nothing_is_compiled_twice() -> None:
+    waited_for = {part.source for part in (*NEEDED_FOR_A_NODE, *NEEDED_AFTERWARDS) if part.module}
+    assert waited_for == {KUBERNETES.source}
 
 
 def test_the_same_sources_and_flags_give_the_same_folder(cache: Path) -> None:
@@ -57,9 +64,9 @@ def test_the_same_sources_and_flags_give_the_same_folder(cache: Path) -> None:
 
 def test_another_flag_or_another_sum_gives_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert dataclasses.replace(ETCD, stamps=("a.b=c",)).folder != ETCD.folder
-    (tmp_path / "etcd").mkdir()
+    (tmp_path / ETCD.home).mkdir()
     for name in ("go.mod", "go.sum"):
-        (tmp_path / "etcd" / name).write_text((ETCD.source / name).read_text() + "\n")
+        (tmp_path / ETCD.home / name).write_text((ETCD.source / name).read_text() + "\n")
     monkeypatch.setattr("taskservice_local.parts.PARTS_SOURCE", tmp_path)
     assert dataclasses.replace(ETCD).fingerprint != ETCD.fingerprint
 
@@ -72,9 +79,9 @@ def test_a_build_tag_and_a_generator_decide_what_the_binaries_are() -> None:
 
 def test_a_source_in_a_folder_of_its_own_counts_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("taskservice_local.parts.PARTS_SOURCE", tmp_path)
-    (tmp_path / "etcd" / "stand-in").mkdir(parents=True)
+    (tmp_path / ETCD.home / "stand-in").mkdir(parents=True)
     before = dataclasses.replace(ETCD).fingerprint
-    (tmp_path / "etcd" / "stand-in" / "client.go").write_text("package client")
+    (tmp_path / ETCD.home / "stand-in" / "client.go").write_text("package client")
     assert dataclasses.replace(ETCD).fingerprint != before
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from taskservice_local.commands import run, succeeds
 from taskservice_local.errors import LocalError
+from taskservice_local.locks import only_one
+from taskservice_local.paths import cache_root
 from taskservice_local.progress import say, step
 
 
@@ -124,9 +126,12 @@ def install(needs: tuple[Need, ...], machine: Machine) -> None:
     say("Installing Debian packages that are missing:")
     for need in absent:
         say(f"  {need.package}: {need.why}")
-    apt: list[str | Path] = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+    # Somebody else's apt is waited for, too.
+    patient = ("-o", "DPkg::Lock::Timeout=300")
+    apt: list[str | Path] = ["apt-get", "install", "--yes", "--no-install-recommends", *patient, *packages]
     env = {"DEBIAN_FRONTEND": "noninteractive"}
-    with step("installing Debian packages"):
+    # It lists packages under a lock that apt does not wait for.
+    with only_one(cache_root() / "locks" / "apt.lock", "installing packages"), step("installing Debian packages"):
         try:
             run(apt, env=env)
         except LocalError:

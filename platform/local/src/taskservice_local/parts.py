@@ -27,7 +27,10 @@ def target() -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """One Go module of tools: a folder with go.mod and go.sum, and the programs it yields."""
+    """What is built of one project: the programs out of one Go module, a folder with go.mod and go.sum.
+
+    `home` names the folder of a module that several parts share, so that what they have in common is compiled once.
+    """
 
     name: str
     module: str
@@ -37,10 +40,11 @@ class Part:
     data: tuple[str, ...] = ()  # folders of the module that are kept beside the programs
     tags: tuple[str, ...] = ()  # build tags
     generator: tuple[str, ...] = ()  # a package of the part that makes sources, and what it is told after the module
+    home: str = ""
 
     @property
     def source(self) -> Path:
-        return PARTS_SOURCE / self.name
+        return PARTS_SOURCE / (self.home or self.name)
 
     @cached_property
     def flags(self) -> tuple[str, ...]:
@@ -92,6 +96,9 @@ def _version_stamps(version: str) -> tuple[str, ...]:
 
 
 KUBERNETES_VERSION = "v1.35.8"
+# The module of all that a first cluster waits for. Its parts are of releases that agree on the libraries of Kubernetes:
+# compiled apart, each of them would compile those libraries again.
+CLUSTER = "cluster"
 
 KUBERNETES = Part(
     "kubernetes",
@@ -110,17 +117,19 @@ KUBERNETES = Part(
         )
     ),
     _version_stamps(KUBERNETES_VERSION),
+    home=CLUSTER,
 )
-ETCD = Part("etcd", "go.etcd.io/etcd/server/v3", "v3.6.14", (("etcd", "go.etcd.io/etcd/server/v3"),))
+ETCD = Part("etcd", "go.etcd.io/etcd/server/v3", "v3.6.14", (("etcd", "go.etcd.io/etcd/server/v3"),), home=CLUSTER)
 PAUSE = Part("pause", "", "v1", (("pause", "."),))
-COREDNS = Part("coredns", "github.com/coredns/coredns", "v1.14.7", (("coredns", "."),))
+COREDNS = Part("coredns", "github.com/coredns/coredns", "v1.14.7", (("coredns", "./coredns"),), home=CLUSTER)
 METRICS_SERVER = Part(
     "metrics-server",
     "sigs.k8s.io/metrics-server",
-    "v0.9.0",
+    "v0.8.0",
     (("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),),
+    home=CLUSTER,
 )
-HELM = Part("helm", "helm.sh/helm/v4", "v4.2.4", (("helm", "helm.sh/helm/v4/cmd/helm"),))
+HELM = Part("helm", "helm.sh/helm/v4", "v4.1.4", (("helm", "helm.sh/helm/v4/cmd/helm"),), home=CLUSTER)
 ENVOY_GATEWAY = Part(
     "envoy-gateway",
     "github.com/envoyproxy/gateway",
