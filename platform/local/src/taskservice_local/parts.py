@@ -126,7 +126,7 @@ METRICS_SERVER = Part(
     "metrics-server",
     "sigs.k8s.io/metrics-server",
     "v0.8.0",
-    (("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),),
+    (("metrics-server", "./metrics-server"),),
     home=CLUSTER,
 )
 HELM = Part("helm", "helm.sh/helm/v4", "v4.1.4", (("helm", "helm.sh/helm/v4/cmd/helm"),), home=CLUSTER)
