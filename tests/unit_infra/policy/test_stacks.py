@@ -13,7 +13,10 @@ from taskservice_infra.policy.catalogue import check, unused
 from taskservice_infra.policy.model import Environment, Resource
 
 HERE = [
-    (project.name, stack) for project in PROJECTS for stack in STACKS if project.name != "cluster" or stack == "local"
+    (project.name, stack)
+    for project in PROJECTS
+    for stack in STACKS
+    if (project.name != "cluster" or stack == "local") and project.stack_file(stack).exists()
 ]
 
 
@@ -42,6 +45,11 @@ def test_every_resource_of_a_stack_has_a_parent_that_is_a_component_but_componen
     for made in played.made:
         if made.urn not in components and not made.type.startswith("pulumi:"):
             assert made.parent in components, made.name
+
+
+@pytest.mark.parametrize("project", ["cluster", "data", "apps"])
+def test_a_project_has_a_file_for_every_stack(project: str) -> None:
+    assert [stack for stack in STACKS if not named(project).stack_file(stack).exists()] == []
 
 
 def test_every_exemption_is_needed_by_some_stack() -> None:

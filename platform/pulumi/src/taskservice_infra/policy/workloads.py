@@ -67,7 +67,7 @@ def _named_images(tree: Any, top: str) -> Iterator[str]:
             continue
         if isinstance(node, str):
             yield from _by_digest(node, path)
-        elif isinstance(node, Mapping) and ("repository" in node or "tag" in node):
+        elif isinstance(node, Mapping) and "tag" in node:  # without one it is the chart's, and so its version's
             yield from _image_block(node, path)
 
 
