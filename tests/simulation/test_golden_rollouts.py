@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from taskservice_operator.core.model import ObjectKey
+from taskservice_operator.core.model import ObjectKey, VaultContent, VaultTrouble
 from testkit.builders import TaskServiceBuilder, a_taskservice
 from testkit.golden import LEGEND, Stage, compare
 from testkit.world import STARTS, crashes, dies_when_live, never
@@ -203,6 +203,16 @@ def paused_and_resumed(s: Stage) -> None:
 @story(WEB.config_from("settings"))
 def missing_config_map_is_created_later(s: Stage) -> None:
     s.run(100).source("settings", {"MODE": "new"})
+    s.run(30)
+
+
+@story(WEB.vault_secret("login"))
+def sealed_vault_rotation_and_rollback(s: Stage) -> None:
+    s.vault(VaultTrouble("VaultSealed"))
+    s.run(100).vault(VaultContent({"PASSWORD": "b25l"}))
+    s.run(30).vault(VaultContent({"PASSWORD": "dHdv"}))
+    s.run(20).vault(VaultTrouble("VaultSealed"))
+    s.run(10).asks("rollback", "active")
     s.run(30)
 
 

@@ -15,7 +15,7 @@ from taskservice_operator.api import names
 from taskservice_operator.api.spec import ConfigSource, parse_spec
 from taskservice_operator.api.status import Status, render_status
 from taskservice_operator.core.facts import read_facts
-from taskservice_operator.core.model import Measurement, ObjectKey, Snapshot
+from taskservice_operator.core.model import Measurement, ObjectKey, Snapshot, VaultAnswer, VaultRequest
 from taskservice_operator.core.revision import Blocked, Wanted, resolve
 from taskservice_operator.core.view import View
 from taskservice_operator.render.deployment import build_deployment
@@ -112,14 +112,26 @@ class TaskServiceBuilder:
             "status": copy.deepcopy(dict(self.status)),
         }
 
-    def revision(self, sources: Mapping[tuple[str, str], Json | None] | None = None) -> str:
+    def vault_secret(self, path: str) -> TaskServiceBuilder:
+        """A secret of Vault, under the name ``login``."""
+        return self.having(secrets=[{"name": "login", "vault": {"path": path}}])
+
+    def revision(
+        self,
+        sources: Mapping[tuple[str, str], Json | None] | None = None,
+        vault: Mapping[VaultRequest, VaultAnswer] | None = None,
+    ) -> str:
         """The revision that this spec asks for."""
-        wanted = self.wanted(sources)
+        wanted = self.wanted(sources, vault)
         assert isinstance(wanted, Wanted), wanted
         return wanted.revision
 
-    def wanted(self, sources: Mapping[tuple[str, str], Json | None] | None = None) -> Wanted | Blocked:
-        snapshot = Snapshot(self.manifest(), sources=sources or {})
+    def wanted(
+        self,
+        sources: Mapping[tuple[str, str], Json | None] | None = None,
+        vault: Mapping[VaultRequest, VaultAnswer] | None = None,
+    ) -> Wanted | Blocked:
+        snapshot = Snapshot(self.manifest(), sources=sources or {}, vault=vault or {})
         return resolve(parse_spec(self.spec), self.spec, snapshot)
 
     def record(self, colour: str = COLOURS[0], number: int = 1) -> Record:

@@ -9,7 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from taskservice_operator.api import names
-from taskservice_operator.core.model import Action, Apply, Create, Delete, Measure, Note, ObjectKey, Plan, WriteStatus
+from taskservice_operator.core.model import (
+    Action,
+    Apply,
+    Create,
+    Delete,
+    Measure,
+    Note,
+    ObjectKey,
+    Plan,
+    VaultAnswer,
+    VaultContent,
+    WriteStatus,
+)
+from taskservice_operator.core.vaulted import requests
 from testkit.builders import START, TaskServiceBuilder
 from testkit.invariants import Invariants
 from testkit.simulation import Observer, Simulation
@@ -161,6 +174,15 @@ class Stage:
         self._invariants.changed_spec()
         self.scribe.says("you", f"{'delete' if data is None else 'set'} ConfigMap {name} {data or ''}".rstrip())
         self.world.set_source("ConfigMap", name, data)
+
+    def vault(self, answer: VaultAnswer) -> None:
+        """What Vault answers to everything that the resource asks for, from now on."""
+        if isinstance(answer, VaultContent):
+            self._invariants.changed_spec()
+        told = dict(answer.data) if isinstance(answer, VaultContent) else answer.cause
+        self.scribe.says("world", f"Vault answers {told}")
+        for request in requests(self.world.taskservice):
+            self.world.set_vault(request, answer)
 
     def says(self, what: str) -> None:
         self.scribe.says("you", what)
