@@ -67,20 +67,19 @@ def time_series(lines: Sequence[Line], unit: str, *, stacked: bool, width: int) 
     """Lines with axes and a legend that has their last values."""
     drawn = _stack(lines) if stacked else list(lines)
     low, high = _bounds(drawn)
-    ticks = _ticks(low, high)
+    ticks = _ticks(low, high, 1024 if unit == "bytes" else 10)
     low, high = min(low, ticks[0]), max(high, ticks[-1])
     points = _points(drawn, width, HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM, low, high)
     shapes = [_grid(ticks, unit, width, low, high), _times(drawn, width)]
     below = HEIGHT - _BOTTOM
-    # The largest sum first: what is smaller is drawn over it.
-    for index in reversed(range(len(drawn))) if stacked else range(len(drawn)):
-        colour, path = COLOURS[index % len(COLOURS)], _path(points[index])
-        if stacked or len(drawn) == 1:
-            first, last = points[index][0][0], points[index][-1][0]
-            opacity = ".35" if stacked else ".12"
-            shapes.append(
-                f'<path d="{path} L{last:.1f},{below} L{first:.1f},{below} Z" fill="{colour}" opacity="{opacity}"/>'
-            )
+    floor = [(points[0][0][0], float(below)), (points[0][-1][0], float(below))]
+    for index, line in enumerate(points):
+        colour, path = COLOURS[index % len(COLOURS)], _path(line)
+        if stacked or len(points) == 1:
+            # A band down to the line below, so that bands do not shine through each other.
+            under = points[index - 1] if stacked and index else floor
+            band = path + "".join(f" L{x:.1f},{y:.1f}" for x, y in reversed(under))
+            shapes.append(f'<path d="{band} Z" fill="{colour}" opacity="{".35" if stacked else ".12"}"/>')
         shapes.append(f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.6" stroke-linejoin="round"/>')
     svg = f'<svg viewBox="0 0 {width} {HEIGHT}" role="img" aria-label="over time">{"".join(shapes)}</svg>'
     return svg + _legend(lines, unit)
@@ -103,10 +102,11 @@ def _bounds(lines: Sequence[Line]) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + 1)
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """Four or so round numbers from ``low`` to above ``high``."""
+def _ticks(low: float, high: float, base: int) -> list[float]:
+    """Four or so numbers, round in powers of ``base``, from ``low`` to above ``high``."""
     raw = (high - low) / 4
-    power = 10 ** math.floor(math.log10(raw))
+    unit = float(base) ** math.floor(math.log(raw, base)) if base != 10 else 1.0
+    power = unit * 10 ** math.floor(math.log10(raw / unit))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw)
     first = math.floor(low / step)
     return [n * step for n in range(first, math.ceil(high / step) + 1)]

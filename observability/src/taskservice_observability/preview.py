@@ -90,7 +90,7 @@ def _panel(panel: Json, ask: Ask, choices: Mapping[str, str]) -> str:
     if not lines:
         return _card(panel, head + '<div class="none">nothing happened</div>')
     if panel["type"] == "stat":
-        last = next(reversed(lines[0].values.values()))
+        last = list(lines[0].values.values())[-1]
         return _card(panel, f'{head}<div class="number">{number_text(last, unit)}</div>{sparkline(lines[0])}')
     stacked = (panel["fieldConfig"]["defaults"].get("custom") or {}).get("stacking", {}).get("mode") == "normal"
     return _card(panel, head + time_series(lines, unit, stacked=stacked, width=panel["gridPos"]["w"] * 42))
@@ -140,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     ended = time.time()
     started = ended - 60 * options.minutes
-    choices = {"$__rate_interval": "1m", "$namespace": ".*", "$taskservice": ".*"}
+    choices = {"$__rate_interval": "1m", "$namespace": ".+", "$taskservice": ".+"}
     try:
         text = page(
             asking(options.prometheus, started, ended, (ended - started) / 180),

@@ -11,7 +11,7 @@ _LABEL_LISTS = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\
 _WORDS = frozenset({"and", "or", "unless", "bool", "offset", "group_left", "group_right", "by", "on"})
 
 RANGES = {"$__rate_interval": "1m", "$__interval": "15s", "$__range": "10m"}
-CHOICES = {"$namespace": ".*", "$taskservice": ".*"}
+CHOICES = {"$namespace": ".+", "$taskservice": ".+"}
 
 
 def series_in(expr: str) -> set[str]:

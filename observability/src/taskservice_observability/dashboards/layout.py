@@ -80,7 +80,8 @@ def _choice(name: str, label: str, query: str) -> dashboard.QueryVariable:
         .sort(models.VariableSort.ALPHABETICAL_ASC)
         .multi(True)
         .include_all(True)
-        .all_value(".*")
+        # Not `.*`, which would take in series without the label: those of other jobs.
+        .all_value(".+")
     )
 
 

@@ -51,6 +51,12 @@ EXEMPTIONS: Final[tuple[Exemption, ...]] = (
     Exemption(
         "images-by-digest", "kubernetes:redis.redis.opstreelabs.in/v1beta2:RedisSentinel::redis-sentinel", _BY_TAG
     ),
+    Exemption("images-by-digest", "kubernetes:helm.sh/v3:Release::otel-collector", _BY_TAG),
+    Exemption(
+        "pods-restricted",
+        "kubernetes:apps/v1:DaemonSet::otel-collector",
+        "It reads, and only reads, the node's folder of logs, which belongs to root; in a namespace apart.",
+    ),
 )
 
 
