@@ -124,6 +124,45 @@ def test_up_finds_no_stale_route_of_a_cluster_whose_processes_and_state_are_gone
     assert cluster.status().returncode == 0
 
 
+CLAIMED = """
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: kept, namespace: default}
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: {requests: {storage: 1Gi}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: keeper, namespace: default}
+spec:
+  terminationGracePeriodSeconds: 1
+  securityContext: {fsGroup: 4711}
+  containers:
+    - name: main
+      image: IMAGE
+      imagePullPolicy: Never
+      volumeMounts: [{name: data, mountPath: /data}]
+  volumes: [{name: data, persistentVolumeClaim: {claimName: kept}}]
+"""
+
+
+def test_a_claim_gets_a_folder_of_the_pods_group_which_the_next_up_after_its_end_empties(cluster: Cluster) -> None:
+    cluster.kubectl("apply", "-f", "-", input=CLAIMED.replace("IMAGE", PAUSE_IMAGE.reference))
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/keeper", "--timeout=60s")
+    volume = json.loads(cluster.kubectl("get", "pvc", "kept", "-o", "json"))["spec"]["volumeName"]
+    folder = cluster.paths.state / "volumes" / volume
+    assert folder.stat().st_gid == 4711
+    (folder / "data").write_text("of a claim")
+
+    cluster.kubectl("delete", "pod/keeper", "pvc/kept", "--wait")
+    assert (folder / "data").exists()
+    cluster.up()
+
+    assert list(folder.iterdir()) == []
+    assert json.loads(cluster.kubectl("get", "pv", volume, "-o", "json"))["status"]["phase"] in {"Available", "Pending"}
+
+
 def test_down_leaves_no_process_mount_namespace_interface_rule_cgroup_or_file(cluster: Cluster) -> None:
     plan = BuiltCluster(cluster.paths).plan
     ours = {pid: start_time(pid) for pid in cgroups.members(cluster.label)}

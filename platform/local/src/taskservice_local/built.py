@@ -14,7 +14,19 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from taskservice_local import builder, cgroups, controls, kubectl, machine, mounts, network, node, pki, traces
+from taskservice_local import (
+    builder,
+    cgroups,
+    controls,
+    kubectl,
+    machine,
+    mounts,
+    network,
+    node,
+    pki,
+    traces,
+    volumes,
+)
 from taskservice_local.archives import references_in
 from taskservice_local.commands import run, wait_for
 from taskservice_local.errors import LocalError
@@ -208,6 +220,7 @@ class BuiltCluster:
             self._load_program(image)
         self.kubectl.apply("coredns.yaml", image=COREDNS_IMAGE.reference, dns_address=self.plan.dns_address)
         self.kubectl.apply("metrics-server.yaml", image=METRICS_SERVER_IMAGE.reference)
+        volumes.ensure(self.kubectl, self.paths.state / "volumes", self.label)
 
         def ready() -> bool:
             self.supervisor.check()
