@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # Absolute: tests start programs in folders of their own.
-export PYTHONPATH := $(CURDIR)/operator/src:$(CURDIR)/service/src:$(CURDIR)/platform/local/src:$(CURDIR)/platform/pulumi/src:$(CURDIR)/observability/src:$(CURDIR)/tests/support
+export PYTHONPATH := $(CURDIR)/operator/src:$(CURDIR)/service/src:$(CURDIR)/platform/local/src:$(CURDIR)/platform/keeper/src:$(CURDIR)/platform/pulumi/src:$(CURDIR)/observability/src:$(CURDIR)/tests/support
 export PYTHONSAFEPATH := 1
 PYTHON ?= python3
 LOCAL = $(PYTHON) -m taskservice_local

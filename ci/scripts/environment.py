@@ -10,6 +10,7 @@ and renamed into place.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -51,11 +52,20 @@ def environment(name: str = "dev") -> Path:
     place = cache_root() / "venv" / f"{name}-{key}"
     if (place / ".complete").exists():
         return place
-    # Scripts in an environment name its path, so it is built in place; only the mark at the end makes it count.
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.with_suffix(".lock").open("w") as only_one:
+        # Let go of when this process ends, however it does. Two at once would remove what the other installs.
+        fcntl.flock(only_one, fcntl.LOCK_EX)
+        if not (place / ".complete").exists():
+            make(name, lock, place)
+    return place
+
+
+def make(name: str, lock: Path, place: Path) -> None:
+    """Make the environment in its place: scripts in it name its path; only the mark at the end makes it count."""
     say(f"making the {ABOUT[name]} ({sum(1 for line in lock.open() if '==' in line)} packages)")
     started = time.monotonic()
     shutil.rmtree(place, ignore_errors=True)
-    place.parent.mkdir(parents=True, exist_ok=True)
     ensure_venv_module()
     run([sys.executable, "-m", "venv", str(place)])
     pip = [str(place / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
@@ -76,7 +86,6 @@ def environment(name: str = "dev") -> Path:
         run([str(place / "bin" / "python"), "-m", "compileall", "-q", *folders])
     (place / ".complete").write_text("")
     say(f"{ABOUT[name]} ready after {time.monotonic() - started:.0f} s")
-    return place
 
 
 def ensure_venv_module() -> None:

@@ -107,7 +107,7 @@ LAYERS = (
         ),
     ),
     Layer("unit", "no I/O",
-          paths=("tests/unit_operator", "tests/unit_service", "tests/unit_local", "tests/unit_observability",
+          paths=("tests/unit_operator", "tests/unit_service", "tests/unit_local", "tests/unit_keeper", "tests/unit_observability",
                  "tests/unit_ci")),
     Layer("unit_infra", "the platform's programs, on an engine that is played", paths=("tests/unit_infra",),
           environment="infra"),

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 # The development set last: the images' sets are its constraints.
 # The platform's programs stand alone: pulumi pins protobuf<7.
-for name in operator service dev infra clouds; do
+for name in operator service keeper dev infra clouds; do
   target="requirements/$name.txt"
   echo "locking $target"
   uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
