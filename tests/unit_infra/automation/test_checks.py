@@ -28,6 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / project.name).mkdir()
         (tmp_path / project.name / "Pulumi.local.yaml").write_text("config: {}\n")
     (tmp_path / "cluster" / "Pulumi.local.yaml").write_text("config:\n  cluster:kubernetes: {provider: local}\n")
+    (tmp_path / "secrets" / "Pulumi.local.yaml").write_text("config:\n  secrets:vault: {provider: dev}\n")
     (tmp_path / "data" / "Pulumi.local.yaml").write_text("config:\n  data:mongodb: {provider: dev}\n" + OTHERS)
     (tmp_path / "observability" / "Pulumi.local.yaml").write_text(OBSERVED)
     return tmp_path

@@ -80,6 +80,15 @@ SPECS: dict[str, ImageSpec] = {
             CHECKOUT / "requirements" / "service.txt",
         ),
         ImageSpec(
+            "keeper",
+            "docker.io/local/taskservice-keeper",
+            CONTAINERFILES / "keeper.Containerfile",
+            bases.PYTHON_BASE,
+            (CHECKOUT / "platform" / "keeper",),
+            CHECKOUT / "requirements" / "keeper.txt",
+            fill=_put_mongo_tools,
+        ),
+        ImageSpec(
             "mongod",
             "docker.io/local/mongod",
             CONTAINERFILES / "mongod.Containerfile",

@@ -1,14 +1,15 @@
 """The verbs: ``python -m taskservice_infra up|preview|down|status [--stack local] [project…]``.
 
-Progress goes to stderr; stdout carries results only.
+Progress goes to stderr; stdout carries results only.  ``backup``, ``backups`` and ``restore`` are in ``recovery``.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
-from taskservice_infra.automation import runs
+from taskservice_infra.automation import recovery, runs
 from taskservice_infra.automation.checks import check, is_here
 from taskservice_infra.automation.engine import Engine
 from taskservice_infra.automation.progress import say
@@ -21,11 +22,14 @@ from taskservice_infra.local_machine import LocalMachine, ThisMachine
 
 def main(argv: Sequence[str] | None = None, machine: LocalMachine | None = None) -> int:
     """Run one verb; 0 when it did what was asked.  A PlatformError is told in its sentences."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] and words[0] in recovery.VERBS:
+        return recovery.main(words, machine or ThisMachine())
     parser = argparse.ArgumentParser(prog="taskservice_infra", description=__doc__)
     parser.add_argument("verb", choices=("up", "preview", "down", "status"))
     parser.add_argument("project", nargs="*", help="only these (default: all, in order)")
     parser.add_argument("--stack", default=LOCAL, help="whose settings: projects/<name>/Pulumi.<stack>.yaml")
-    options = parser.parse_args(argv)
+    options = parser.parse_args(words)
     try:
         run = Run(options.stack, chosen(options.project), machine or ThisMachine(), whole=not options.project)
         getattr(run, options.verb)()

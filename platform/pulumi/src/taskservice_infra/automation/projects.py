@@ -10,10 +10,11 @@ from taskservice_infra.config.apps import AppsSettings
 from taskservice_infra.config.cluster import ClusterSettings
 from taskservice_infra.config.data import DataSettings
 from taskservice_infra.config.observability import ObservabilitySettings
+from taskservice_infra.config.secrets import SecretsSettings
 from taskservice_infra.config.settings import Settings
 from taskservice_infra.errors import PlatformError
 from taskservice_infra.local_machine import LocalMachine
-from taskservice_infra.programs import apps, cluster, data, observability
+from taskservice_infra.programs import apps, cluster, data, observability, secrets
 
 FOLDER = Path(__file__).resolve().parents[3] / "projects"
 
@@ -39,6 +40,7 @@ class Project:
 
 PROJECTS = (
     Project("cluster", ClusterSettings, cluster.program),
+    Project("secrets", SecretsSettings, secrets.program, needs=("cluster",)),
     Project("data", DataSettings, data.program, needs=("cluster",), seeded=True),
     Project("observability", ObservabilitySettings, observability.program, needs=("cluster",)),
     Project("apps", AppsSettings, apps.program, needs=("cluster",)),

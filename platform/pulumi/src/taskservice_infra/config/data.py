@@ -40,8 +40,23 @@ class Durable(Settings):
     class_name: str | None = None
 
 
+Schedule = Annotated[str, StringConstraints(pattern=r"^(@(hourly|daily|weekly|monthly)|\S+( \S+){4})$")]
+"""When a CronJob runs: five fields as in cron, or ``@daily``."""
+
+
+class MongoDbBackup(Settings):
+    """When dumps are made, and how many are kept: the newest, and one of each of the last days."""
+
+    image: ImageReference = "local:keeper"
+    schedule: Schedule = "37 */6 * * *"
+    keep: int = Field(8, ge=1, le=1000)
+    keep_days: int = Field(14, ge=0, le=1000)
+    memory: Quantity = "512Mi"
+    storage: Durable = Durable(size="20Gi")
+
+
 class MongoDbDev(Settings):
-    """Three mongod with authentication, for development: no backups, no encryption on the wire."""
+    """Three mongod with authentication, for development: no encryption on the wire, backups on a volume beside them."""
 
     provider: Literal["dev"]
     image: ImageReference = "local:mongod"
@@ -52,6 +67,8 @@ class MongoDbDev(Settings):
     oplog_size_mb: int = Field(64, ge=64)
     memory: Quantity = "768Mi"
     storage: Storage = Storage()
+    backup: MongoDbBackup | None = MongoDbBackup()
+    """``null``: none is made."""
 
 
 class External(Settings):

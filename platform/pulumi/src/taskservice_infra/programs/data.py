@@ -10,6 +10,7 @@ import pulumi
 from taskservice_infra import images, passwords
 from taskservice_infra.components.cluster.access import cluster_provider, on
 from taskservice_infra.components.data.kafka_operator import KafkaOperator, KafkaOperatorArgs
+from taskservice_infra.components.data.mongodb_backup import MongoDbBackup, MongoDbBackupArgs
 from taskservice_infra.components.data.mongodb_community import MongoDbCommunity, MongoDbCommunityArgs
 from taskservice_infra.components.data.mongodb_dev import ROLES, MongoDbDev, MongoDbDevArgs
 from taskservice_infra.components.data.mongodb_percona import MongoDbPercona, MongoDbPerconaArgs
@@ -67,7 +68,10 @@ class DataProgram:
                     keyfile=self._password("mongodb/keyfile", 128),
                     passwords={user: self._password(f"mongodb/{user}") for user in ROLES},
                 )
-                return MongoDbDev("mongodb", args, self.options).urls
+                mongodb = MongoDbDev("mongodb", args, self.options)
+                if settings.backup:
+                    self._backup(settings.backup, mongodb)
+                return mongodb.urls
             case config.MongoDbPercona() as settings:
                 password = self._password("mongodb/taskservice")
                 args = MongoDbPerconaArgs(namespace=NAMESPACE, settings=settings, password=password)
@@ -120,6 +124,19 @@ class DataProgram:
 
     def _image(self, reference: str) -> str:
         return images.resolve(reference, self.machine)
+
+    def _backup(self, settings: config.MongoDbBackup, mongodb: MongoDbDev) -> None:
+        MongoDbBackup(
+            "mongodb-backup",
+            MongoDbBackupArgs(
+                namespace=NAMESPACE,
+                settings=settings,
+                image=self._image(settings.image),
+                url=mongodb.urls["backup"],
+                restore_url=mongodb.internal_url,
+            ),
+            self.options,
+        )
 
     def _password(self, name: str, length: int = 32) -> pulumi.Output[str]:
         seed = self.settings.seed

@@ -42,9 +42,13 @@ class MongoDbDevArgs(Args):
 
 
 class MongoDbDev(pulumi.ComponentResource):
-    """``urls``: the address for each user, secret, known once the replica set has its users."""
+    """``urls``: the address for each user, secret, known once the replica set has its users.
+
+    ``internal_url``: for the members' own user, who may do anything; a restore needs that.
+    """
 
     urls: dict[str, pulumi.Output[str]]
+    internal_url: pulumi.Output[str]
 
     def __init__(self, name: str, args: MongoDbDevArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("taskservice:data:MongoDbDev", name, None, opts)
@@ -85,6 +89,9 @@ class MongoDbDev(pulumi.ComponentResource):
             ),
         )  # fmt: skip
         self.urls = {user: self._url(user, password, initialized) for user, password in args.passwords.items()}
+        self.internal_url = self._url(
+            "__system", args.keyfile, initialized, "authSource=local&authMechanism=SCRAM-SHA-256"
+        )
         self.register_outputs({})
 
     def _metadata(self, name: str) -> Any:
@@ -101,10 +108,12 @@ class MongoDbDev(pulumi.ComponentResource):
 
         return pulumi.Output.all(**self.args.passwords).apply(listed)
 
-    def _url(self, user: str, password: pulumi.Output[str], after: Job) -> pulumi.Output[str]:
+    def _url(
+        self, user: str, password: pulumi.Output[str], after: Job, proof: str = "authSource=admin"
+    ) -> pulumi.Output[str]:
         hosts = self._hosts()
         address = pulumi.Output.all(password, after.id).apply(
-            lambda known: f"mongodb://{user}:{known[0]}@{hosts}/?replicaSet={REPLICA_SET}&authSource=admin"
+            lambda known: f"mongodb://{user}:{known[0]}@{hosts}/?replicaSet={REPLICA_SET}&{proof}"
         )
         return pulumi.Output.secret(address)
 
