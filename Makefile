@@ -13,7 +13,7 @@ IN = PATH="$(VENV)/bin:$$PATH"
 INFRA = $(eval INFRA := $$(shell $(PYTHON) ci/scripts/environment.py infra))$(or $(INFRA),$(error the environment of the platform's programs could not be made))
 PLATFORM = PATH="$(INFRA)/bin:$$PATH" python -m taskservice_infra
 
-.PHONY: help demo test lint format unit simulation charts integration lifecycle e2e bench up down preview cluster operator load-image cluster-down cluster-status doctor gen lock clean
+.PHONY: help demo test lint format unit simulation charts integration lifecycle e2e bench up down preview backup backups restore cluster operator load-image cluster-down cluster-status doctor gen lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -59,6 +59,16 @@ up:  ## the platform: cluster, data, apps, … (STACK=local, PROJECTS="data apps
 
 preview:  ## what `make up` would change
 	@$(PLATFORM) preview --stack $(or $(STACK),local) $(PROJECTS)
+
+backup:  ## save now: OF=mongodb|vault (STACK=local)
+	@$(PLATFORM) backup $(or $(OF),$(error say of what: make backup OF=mongodb)) --stack $(or $(STACK),local)
+
+backups:  ## which backups there are: OF=mongodb|vault
+	@$(PLATFORM) backups $(or $(OF),$(error say of what: make backups OF=mongodb)) --stack $(or $(STACK),local)
+
+restore:  ## bring a backup back: OF=mongodb|vault NAME=latest (REPLACE=1: although there is data)
+	@$(PLATFORM) restore $(or $(OF),$(error say of what: make restore OF=mongodb NAME=latest)) $(or $(NAME),latest) \
+	  $(if $(REPLACE),--replace) --stack $(or $(STACK),local)
 
 down:  ## the opposite of `make up`: nothing is left
 	@$(PLATFORM) down --stack $(or $(STACK),local) $(PROJECTS)
