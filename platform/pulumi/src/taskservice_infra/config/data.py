@@ -49,8 +49,8 @@ class MongoDbBackup(Settings):
 
     image: ImageReference = "local:keeper"
     schedule: Schedule = "37 */6 * * *"
-    keep: int = Field(8, ge=1, le=1000)
-    keep_days: int = Field(14, ge=0, le=1000)
+    keep: int = Field(default=8, ge=1, le=1000)
+    keep_days: int = Field(default=14, ge=0, le=1000)
     memory: Quantity = "512Mi"
     storage: Durable = Durable(size="20Gi")
 

@@ -100,8 +100,8 @@ class Snapshots(Settings):
     """When Vault is saved, where to, and how many are kept: the newest, and one of each of the last days."""
 
     schedule: Schedule = "17 */6 * * *"
-    keep: int = Field(8, ge=1, le=1000)
-    keep_days: int = Field(14, ge=0, le=1000)
+    keep: int = Field(default=8, ge=1, le=1000)
+    keep_days: int = Field(default=14, ge=0, le=1000)
     storage: Durable = Durable(size="5Gi")
 
 
@@ -117,8 +117,8 @@ class SecretsSettings(Settings):
 
     vault: Annotated[VaultDev | Vault | OpenBao, Field(discriminator="provider")]
     keeper_image: ImageReference = "local:keeper"
-    key_shares: int = Field(1, ge=1, le=255)
-    key_threshold: int = Field(1, ge=1, le=255)
+    key_shares: int = Field(default=1, ge=1, le=255)
+    key_threshold: int = Field(default=1, ge=1, le=255)
     snapshots: Snapshots = Snapshots()
     services: tuple[Service, ...] = (
         Service(namespace="apps", service_account="auth"),

@@ -37,13 +37,13 @@ class MongoDbBackup(pulumi.ComponentResource):
     def __init__(self, name: str, args: MongoDbBackupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("taskservice:data:MongoDbBackup", name, None, opts)
         self.args = args
-        metadata = self._metadata(NAME)
+        metadata: Any = self._metadata(NAME)
         secrets = [
             Secret(each, metadata=self._metadata(each), string_data={URL: url}, opts=child_of(self))
             for each, url in {NAME: args.url, f"{NAME}-restore": args.restore_url}.items()
         ]
         account = ServiceAccount(NAME, metadata=metadata, automount_service_account_token=False, opts=child_of(self))
-        rules = [
+        rules: Any = [
             {"api_groups": [""], "resources": ["configmaps"], "verbs": ["create"]},
             {"api_groups": [""], "resources": ["configmaps"], "verbs": ["get", "patch"], "resource_names": [NAME]},
         ]
@@ -56,26 +56,28 @@ class MongoDbBackup(pulumi.ComponentResource):
             opts=child_of(self),
         )
         storage = args.settings.storage
+        # A class may wait for the first pod before it binds a claim: that pod comes with the schedule.
+        waiting: Any = {**metadata, "annotations": {"pulumi.com/skipAwait": "true"}}
         volume = PersistentVolumeClaim(
             NAME,
-            # A class may wait for the first pod before it binds a claim: that pod comes with the schedule.
-            metadata={**metadata, "annotations": {"pulumi.com/skipAwait": "true"}},
+            metadata=waiting,
             spec=workloads.claim(NAME, storage.size, storage.class_name)["spec"],
             opts=child_of(self),
         )
+        spec: Any = {
+            "schedule": args.settings.schedule,
+            "concurrencyPolicy": "Forbid",
+            "startingDeadlineSeconds": 3600,
+            "successfulJobsHistoryLimit": 1,
+            "failedJobsHistoryLimit": 3,
+            "jobTemplate": {
+                "spec": {"backoffLimit": 3, "activeDeadlineSeconds": 6 * 3600, "template": self._template()}
+            },
+        }
         CronJob(
             NAME,
             metadata=metadata,
-            spec={
-                "schedule": args.settings.schedule,
-                "concurrencyPolicy": "Forbid",
-                "startingDeadlineSeconds": 3600,
-                "successfulJobsHistoryLimit": 1,
-                "failedJobsHistoryLimit": 3,
-                "jobTemplate": {
-                    "spec": {"backoffLimit": 3, "activeDeadlineSeconds": 6 * 3600, "template": self._template()}
-                },
-            },
+            spec=spec,
             opts=child_of(self, depends_on=[*secrets, account, role, binding, volume]),
         )
         self.register_outputs({})

@@ -56,7 +56,7 @@ class Bootstrap(pulumi.ComponentResource):
             data={"desired.json": desired},
             opts=child_of(self),
         )
-        template = keeper.pod(
+        template: Any = keeper.pod(
             args.name,
             args.image,
             [
@@ -73,10 +73,11 @@ class Bootstrap(pulumi.ComponentResource):
             "taskservice.dev/desired": version,
             "taskservice.dev/inputs": args.inputs_version,
         }
+        spec: Any = {"backoffLimit": 6, "activeDeadlineSeconds": PATIENCE_SECONDS, "template": template}
         self.done = Job(
             args.name,
             metadata=self._metadata(args.name),
-            spec={"backoffLimit": 6, "activeDeadlineSeconds": PATIENCE_SECONDS, "template": template},
+            spec=spec,
             opts=child_of(
                 self,
                 depends_on=[*access, files, *args.after],
@@ -94,7 +95,7 @@ class Bootstrap(pulumi.ComponentResource):
         """Its account, which alone may make the Secret of the keys, and with the unsealer's alone read it."""
         name, metadata = self.args.name, self._metadata(self.args.name)
         account = ServiceAccount(name, metadata=metadata, automount_service_account_token=False, opts=child_of(self))
-        rules = [
+        rules: Any = [
             # No name can be given for what is yet to be made.
             {"api_groups": [""], "resources": ["secrets"], "verbs": ["create"]},
             {"api_groups": [""], "resources": ["secrets"], "verbs": ["get", "patch"], "resource_names": [KEYS]},

@@ -37,40 +37,40 @@ class Snapshots(pulumi.ComponentResource):
     def __init__(self, name: str, args: SnapshotsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("taskservice:secrets:Snapshots", name, None, opts)
         self.args = args
-        metadata = {"name": NAME, "namespace": args.namespace, "labels": workloads.labels(NAME)}
+        metadata: Any = {"name": NAME, "namespace": args.namespace, "labels": workloads.labels(NAME)}
         account = ServiceAccount(NAME, metadata=metadata, automount_service_account_token=False, opts=child_of(self))
-        rules = [
+        rules: Any = [
             {"api_groups": [""], "resources": ["configmaps"], "verbs": ["create"]},
             {"api_groups": [""], "resources": ["configmaps"], "verbs": ["get", "patch"], "resource_names": [NAME]},
         ]
         role = Role(NAME, metadata=metadata, rules=rules, opts=child_of(self))
         binding = bind(self, NAME, args.namespace, metadata)
         storage = args.settings.storage
+        # A class may wait for the first pod before it binds a claim: that pod comes with the schedule.
+        waiting: Any = {**metadata, "annotations": {"pulumi.com/skipAwait": "true"}}
         volume = PersistentVolumeClaim(
             NAME,
-            # A class may wait for the first pod before it binds a claim: that pod comes with the schedule.
-            metadata={**metadata, "annotations": {"pulumi.com/skipAwait": "true"}},
+            metadata=waiting,
             spec=keeper.claim_spec(storage.size, storage.class_name),
             opts=child_of(self),
         )
+        spec: Any = {
+            "schedule": args.settings.schedule,
+            "concurrencyPolicy": "Forbid",
+            "startingDeadlineSeconds": 3600,
+            "successfulJobsHistoryLimit": 1,
+            "failedJobsHistoryLimit": 3,
+            "jobTemplate": {"spec": {"backoffLimit": 3, "activeDeadlineSeconds": 3600, "template": self._template()}},
+        }
         CronJob(
             NAME,
             metadata=metadata,
-            spec={
-                "schedule": args.settings.schedule,
-                "concurrencyPolicy": "Forbid",
-                "startingDeadlineSeconds": 3600,
-                "successfulJobsHistoryLimit": 1,
-                "failedJobsHistoryLimit": 3,
-                "jobTemplate": {
-                    "spec": {"backoffLimit": 3, "activeDeadlineSeconds": 3600, "template": self._template()}
-                },
-            },
+            spec=spec,
             opts=child_of(self, depends_on=[account, role, binding, volume]),
         )
         self.register_outputs({})
 
-    def _template(self) -> dict[str, Any]:
+    def _template(self) -> Any:
         settings = self.args.settings
         volume, mount = keeper.shelf(NAME)
         token = {"serviceAccountToken": {"audience": self.args.audience, "path": "token", "expirationSeconds": 3600}}

@@ -43,13 +43,14 @@ class Unsealer(pulumi.ComponentResource):
         for namespace in sorted({namespace for namespace, _ in args.records.values()}):
             names = sorted(name for place, name in args.records.values() if place == namespace)
             self._may_read(namespace, "configmaps", names)
+        ports: Any = {
+            "selector": workloads.selector(NAME),
+            "ports": [{"name": "metrics", "port": METRICS_PORT, "targetPort": "metrics"}],
+        }
         Service(
             NAME,
             metadata=self._metadata(),
-            spec={
-                "selector": workloads.selector(NAME),
-                "ports": [{"name": "metrics", "port": METRICS_PORT, "targetPort": "metrics"}],
-            },
+            spec=ports,
             opts=child_of(self),
         )
         Deployment(NAME, metadata=self._metadata(), spec=self._spec(), opts=child_of(self, depends_on=[account]))
@@ -61,7 +62,7 @@ class Unsealer(pulumi.ComponentResource):
     def _may_read(self, namespace: str, kind: str, names: list[str]) -> None:
         name = f"{NAME}-{kind}"
         metadata = self._metadata(namespace, name)
-        rules = [{"api_groups": [""], "resources": [kind], "verbs": ["get"], "resource_names": names}]
+        rules: Any = [{"api_groups": [""], "resources": [kind], "verbs": ["get"], "resource_names": names}]
         role = Role(f"{name}-{namespace}", metadata=metadata, rules=rules, opts=child_of(self))
         RoleBinding(
             f"{name}-{namespace}",
@@ -78,7 +79,7 @@ class Unsealer(pulumi.ComponentResource):
             f"--keys={self.args.namespace}/{KEYS}", f"--port={METRICS_PORT}",
             *(f"--record={target}={namespace}/{name}" for target, (namespace, name) in records),
         ]  # fmt: skip
-        template = keeper.pod(
+        template: Any = keeper.pod(
             NAME,
             self.args.image,
             arguments,

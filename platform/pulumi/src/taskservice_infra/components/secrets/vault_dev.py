@@ -64,21 +64,21 @@ class VaultDev(pulumi.ComponentResource):
             Service(
                 f"{NAME}-internal",
                 metadata=self._metadata(f"{NAME}-internal"),
-                spec={**self._service(), "clusterIP": "None"},
+                spec=self._service(clusterIP="None"),
                 opts=child_of(self),
             ),
         ]
         self.server = StatefulSet(
             NAME,
             # It is ready only when it is open, which the bootstrap sees to: nobody waits for it here.
-            metadata={**self._metadata(NAME), "annotations": {"pulumi.com/skipAwait": "true"}},
+            metadata=self._metadata(NAME, annotations={"pulumi.com/skipAwait": "true"}),
             spec=self._spec(fingerprint(configuration)),
             opts=child_of(self, depends_on=[account, files, *services]),
         )
         self.register_outputs({})
 
-    def _metadata(self, name: str) -> Any:
-        return {"name": name, "namespace": self.args.namespace, "labels": workloads.labels(NAME)}
+    def _metadata(self, name: str, **more: Any) -> Any:
+        return {"name": name, "namespace": self.args.namespace, "labels": workloads.labels(NAME), **more}
 
     def _configuration(self, node: str) -> dict[str, Any]:
         configuration: dict[str, Any] = {
@@ -95,12 +95,13 @@ class VaultDev(pulumi.ComponentResource):
             configuration["audit"] = {"file": {"stdout": {"options": {"file_path": "stdout"}}}}
         return configuration
 
-    def _service(self) -> dict[str, Any]:
+    def _service(self, **more: str) -> Any:
         return {
             # A sealed Vault says so to whoever asks, and the keeper must reach it to open it.
             "publishNotReadyAddresses": True,
             "selector": workloads.selector(NAME),
             "ports": [{"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"}],
+            **more,
         }
 
     def _spec(self, configuration: str) -> Any:
