@@ -22,7 +22,7 @@ from testkit.promql import filled_in, queries_of, series_in
 NO_RETRY = "nothing between the services fails in a healthy run"
 NO_TROUBLE = "no event fails in a healthy run, and a counter with labels that has never counted has no series"
 NO_VAULT = "this operator has no Vault"
-LOKI = "asked of Loki, not of Prometheus: test_logs.py"
+LOKI = "asked of Loki, not of Prometheus: test_traces_and_logs.py"
 EMPTY: dict[tuple[str, str, str], str] = {
     ("taskservice-service", "Calls made by outcome", "B"): NO_RETRY,
     ("taskservice-service", "Warnings and errors", "A"): LOKI,
