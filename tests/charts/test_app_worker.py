@@ -115,3 +115,15 @@ def test_with_storage_the_brokers_data_outlives_its_pod(helm) -> None:
     spec = one(helm.render("taskservice-app", {"rabbitmq.storage.size": "1Gi"}), "StatefulSet", "rabbitmq")["spec"]
     assert [claim["metadata"]["name"] for claim in spec["volumeClaimTemplates"]] == ["data"]
     assert "data" not in {volume["name"] for volume in spec["template"]["spec"]["volumes"]}
+
+
+def test_without_secrets_of_its_own_the_chart_makes_none(helm) -> None:
+    elsewhere = {name: {"enabled": False, "externalUrlSecret": f"my-{name}"} for name in ("mongo", "redis", "rabbitmq")}
+    rendered = helm.render("taskservice-app", {"secrets": {"create": False}, **elsewhere})
+    assert names(rendered, "Secret") == set()
+
+
+def test_whatever_installs_the_sample_may_annotate_its_taskservices(helm) -> None:
+    rendered = helm.render("taskservice-app", {"taskServiceAnnotations": {"example.com/wait": "Ready"}})
+    for name in ("auth", "tasks", "worker"):
+        assert one(rendered, "TaskService", name)["metadata"]["annotations"] == {"example.com/wait": "Ready"}

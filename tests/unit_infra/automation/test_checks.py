@@ -21,9 +21,8 @@ OTHERS = "  data:redis: {provider: dev}\n  data:rabbitmq: {provider: dev}\n"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of nothing: stack files are the test's own."""
-    monkeypatch.setattr(projects, "FOLDER", tmp_path)
+def folder(tmp_path: Path) -> Path:
+    """Stack files of the test's own."""
     for project in projects.PROJECTS:
         (tmp_path / project.name).mkdir()
         (tmp_path / project.name / "Pulumi.local.yaml").write_text("config: {}\n")
@@ -35,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_good_files_give_the_cluster_that_the_stack_is_on(folder: Path) -> None:
-    assert checks.is_here(checks.check(projects.PROJECTS, "local"))
+    assert checks.is_here(checks.check(projects.chosen([], folder), "local"))
 
 
 def test_the_findings_of_all_files_are_told_together(folder: Path) -> None:
@@ -44,7 +43,7 @@ def test_the_findings_of_all_files_are_told_together(folder: Path) -> None:
         "config:\n  data:mongodb: {provider: dev, replicas: 1}\n" + OTHERS
     )
     with pytest.raises(BadConfiguration) as caught:
-        checks.check(projects.PROJECTS, "local")
+        checks.check(projects.chosen([], folder), "local")
     assert [sentence.split(": ")[1] for sentence in caught.value.findings] == [
         "cluster:kubernetes.provider",
         "data:mongodb.replicas",
@@ -56,7 +55,7 @@ def test_the_seed_of_another_stack_has_to_be_given(folder: Path) -> None:
         file = folder / project.name / "Pulumi.local.yaml"
         file.rename(file.with_name("Pulumi.staging.yaml"))
     with pytest.raises(BadConfiguration, match=r"Pulumi.staging.yaml: data:seed: is missing"):
-        checks.check(projects.PROJECTS, "staging")
+        checks.check(projects.chosen([], folder), "staging")
 
 
 def test_another_clusters_context_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -64,4 +63,4 @@ def test_another_clusters_context_is_refused(folder: Path, tmp_path: Path) -> No
     kubernetes = f"{{provider: existing, context: staging, kubeconfig: {tmp_path / 'kubeconfig'}}}"
     (folder / "cluster" / "Pulumi.local.yaml").write_text(f"config:\n  cluster:kubernetes: {kubernetes}\n")
     with pytest.raises(BadConfiguration, match=r"cluster:kubernetes.context: expected the context 'staging'"):
-        checks.check(projects.PROJECTS, "local")
+        checks.check(projects.chosen([], folder), "local")

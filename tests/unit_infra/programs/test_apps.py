@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from infrakit.engine import play
+import pytest
+
+from infrakit.engine import Played, play
 from infrakit.machine import FakeMachine
+from taskservice_infra.components.apps.sample import CREDENTIALS
+from taskservice_infra.errors import BadConfiguration
 from taskservice_infra.programs.apps import program
+from taskservice_infra.versions import ENVOY_GATEWAY
+
+URLS = {
+    "mongodb_url": "mongodb://u:mongo-word@m/",
+    "mongodb_backup_url": None,
+    "mongodb_vault_url": None,
+    "redis_url": "redis://:redis-word@r/0",
+    "bus_url": "amqp://u:bus-word@b/",
+}
+
+
+def played(stacks: dict[str, Any], machine: FakeMachine | None = None, **settings: Any) -> Played:
+    config = {f"apps:{key}": value for key, value in settings.items()}
+    return play(
+        lambda: program(machine or FakeMachine()), project="apps", config=config, stacks={**stacks, "data": URLS}
+    )
 
 
 def test_the_operator_comes_after_the_definitions_by_our_own_charts(stacks: dict[str, Any]) -> None:
-    run = play(lambda: program(FakeMachine()), project="apps", config={}, stacks=stacks)
+    run = played(stacks)
     operator = run.one("Chart", "taskservice-operator")
     assert operator.inputs["chart"].endswith("/charts/taskservice-operator")
     assert operator.inputs["namespace"] == "taskservice-system"
@@ -19,9 +40,46 @@ def test_the_operator_comes_after_the_definitions_by_our_own_charts(stacks: dict
 
 
 def test_settings_of_the_operator_reach_its_chart(stacks: dict[str, Any]) -> None:
-    config = {"apps:operator": {"image": "ghcr.io/me/operator:1", "replicas": 3, "settings": {"workers": 4}}}
     machine = FakeMachine()
-    run = play(lambda: program(machine), project="apps", config=config, stacks=stacks)
+    run = played(
+        stacks, machine, operator={"image": "ghcr.io/me/operator:1", "replicas": 3, "settings": {"workers": 4}}
+    )
     values = run.one("Chart", "taskservice-operator").inputs["values"]
     assert values == {"image": "ghcr.io/me/operator:1", "replicas": 3, "settings": {"workers": 4}}
     assert machine.asked == []
+
+
+def test_the_sample_stands_on_the_databases_of_project_data(stacks: dict[str, Any], seed: str) -> None:
+    run = played(stacks, seed=seed, sample={})
+    held = {made.name: made.inputs["stringData"] for made in run.all("Secret")}
+    assert held["taskservice-mongo"] == {"TASKSERVICE_MONGO_URL": URLS["mongodb_url"]}
+    assert held["taskservice-bus"] == {"TASKSERVICE_BUS_URL": URLS["bus_url"]}
+    assert set(held) == set(CREDENTIALS)
+    assert all(made.secrets == {"stringData"} for made in run.all("Secret"))
+    sample = run.one("Chart", "sample")
+    assert sample.inputs["values"]["secrets"] == {"create": False}
+    assert {run.one("Secret", name).urn for name in CREDENTIALS} <= set(sample.dependencies)
+    assert run.one("Chart", "taskservice-operator").urn in sample.dependencies
+    assert "-word" not in json.dumps(sample.inputs)
+
+
+def test_a_stack_without_a_sample_needs_no_seed_and_no_databases(stacks: dict[str, Any]) -> None:
+    assert {made.name for made in played(stacks).all("Chart")} == {"taskservice-crds", "taskservice-operator"}
+
+
+def test_a_sample_without_a_seed_is_refused(stacks: dict[str, Any]) -> None:
+    with pytest.raises(BadConfiguration, match=r"Pulumi.test.yaml: apps:seed: is missing"):
+        played(stacks, sample={})
+
+
+def test_a_gateway_is_there_before_the_sample_that_uses_it(stacks: dict[str, Any], seed: str) -> None:
+    run = played(stacks, seed=seed, gateway={"provider": "envoy", "service": "ClusterIP"}, sample={})
+    release = run.one("Release", "envoy-gateway")
+    assert (release.inputs["chart"], release.inputs["version"]) == (ENVOY_GATEWAY.chart, ENVOY_GATEWAY.version)
+    assert run.one("Chart", "gateway-crds").urn in release.dependencies
+    proxies = run.one("EnvoyProxy").inputs["spec"]["provider"]["kubernetes"]
+    assert proxies["envoyService"] == {"type": "ClusterIP"}
+    sample = run.one("Chart", "sample")
+    assert sample.inputs["values"]["gateway"]["tls"] == {"secretName": "taskservice-tls"}
+    assert run.one("GatewayClass").urn in sample.dependencies
+    assert run.one("Secret", "ratelimit-redis").secrets == {"stringData"}

@@ -6,6 +6,8 @@ The only module that knows ``taskservice_local``.  Programs take a :class:`Local
 from __future__ import annotations
 
 import os
+import re
+import shutil
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +19,11 @@ from taskservice_local import builder, chooser, image_catalogue
 from taskservice_local.errors import LocalError
 from taskservice_local.locks import only_one
 from taskservice_local.machine import Machine
-from taskservice_local.parts import part_named
+from taskservice_local.parts import Part, part_named
 from taskservice_local.paths import CHECKOUT, ClusterPaths, cache_root, state_root
+
+_FILLED = {"GatewayImagePullPolicy": "IfNotPresent", "GatewayImage": "docker.io/envoyproxy/gateway:v1.9.0"}
+"""What Envoy Gateway's charts leave open; settings replace the image."""
 
 
 class LocalMachine(Protocol):
@@ -126,7 +131,7 @@ class ThisMachine:
             return str(CHECKOUT / "charts" / name)
         try:
             builder.build((part_named(part),))
-            return str(part_named(part).kept(folder))
+            return str(self._completed(part_named(part), folder))
         except LocalError as problem:
             raise PlatformError(f"chart {name}: {problem}") from problem
 
@@ -137,6 +142,18 @@ class ThisMachine:
             raise PlatformError(
                 f"{path} cannot be read ({problem.strerror}): run `make gen` in the checkout."
             ) from problem
+
+    def _completed(self, part: Part, folder: str) -> Path:
+        """A chart as its project publishes it: with the defaults that it fills in only then."""
+        kept = part.kept(folder)
+        template = kept / "values.tmpl.yaml"
+        if not template.exists():
+            return kept
+        place = self.cache() / "pulumi" / f"chart-{part.name}-{part.fingerprint}-{kept.name}"
+        shutil.copytree(kept, place, dirs_exist_ok=True)
+        filled = re.sub(r"\$\{(\w+)\}", lambda found: _FILLED.get(found[1], found[0]), template.read_text())
+        (place / "values.yaml").write_text(filled)
+        return place
 
     def state(self, stack: str) -> Path:
         return self.paths.state / "pulumi" if stack == "local" else state_root() / "stacks" / stack

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from taskservice_infra.automation.projects import PROJECTS, Project
+from taskservice_infra.automation.projects import Project
 from taskservice_infra.automation.workspace import LOCAL
 from taskservice_infra.config import settings as files
 from taskservice_infra.config.cluster import ClusterSettings, ExistingCluster, KindCluster, LocalCluster
@@ -27,7 +27,7 @@ def check(projects: Sequence[Project], stack: str) -> ClusterSettings:
         except BadConfiguration as problem:
             findings += problem.findings
     try:
-        cluster = files.from_file(ClusterSettings, "cluster", PROJECTS[0].stack_file(stack))
+        cluster = files.from_file(ClusterSettings, "cluster", projects[0].home / "cluster" / f"Pulumi.{stack}.yaml")
     except BadConfiguration as problem:
         raise BadConfiguration(list(dict.fromkeys([*findings, *problem.findings]))) from None
     if findings:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from taskservice_infra.automation import recovery, runs
 from taskservice_infra.automation.checks import check, is_here
 from taskservice_infra.automation.engine import Engine
 from taskservice_infra.automation.progress import say
-from taskservice_infra.automation.projects import Project, chosen
+from taskservice_infra.automation.projects import FOLDER, Project, chosen
 from taskservice_infra.automation.workspace import LOCAL, Place
 from taskservice_infra.config.cluster import ClusterSettings, KindCluster
 from taskservice_infra.errors import PlatformError
@@ -29,9 +30,13 @@ def main(argv: Sequence[str] | None = None, machine: LocalMachine | None = None)
     parser.add_argument("verb", choices=("up", "preview", "down", "status"))
     parser.add_argument("project", nargs="*", help="only these (default: all, in order)")
     parser.add_argument("--stack", default=LOCAL, help="whose settings: projects/<name>/Pulumi.<stack>.yaml")
-    options = parser.parse_args(words)
+    parser.add_argument(
+        "--settings", type=Path, default=FOLDER, help="another folder of stack files than the checkout's"
+    )
+    options = parser.parse_intermixed_args(words)
     try:
-        run = Run(options.stack, chosen(options.project), machine or ThisMachine(), whole=not options.project)
+        projects = chosen(options.project, options.settings.absolute())
+        run = Run(options.stack, projects, machine or ThisMachine(), whole=not options.project)
         getattr(run, options.verb)()
     except PlatformError as problem:
         say(f"error: {problem}")

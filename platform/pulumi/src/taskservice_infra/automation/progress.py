@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -33,7 +32,7 @@ class Tally:
         self.known: set[str] = set()
         self.done: set[str] = set()
         self.under_way: dict[str, str] = {}
-        self.changes: Counter[str] = Counter()
+        self.changes: dict[str, int] = {}
         self.planned: list[str] = []
         self.problems: list[str] = []
 
@@ -47,9 +46,9 @@ class Tally:
                 self.under_way[metadata.urn] = doing
                 self.planned.append(doing + (f" ({', '.join(metadata.diffs)})" if metadata.diffs else ""))
         elif event.res_outputs_event:
-            metadata = event.res_outputs_event.metadata
-            self._end(metadata.urn)
-            self.changes[metadata.op.value] += 1
+            self._end(event.res_outputs_event.metadata.urn)
+        elif event.summary_event:
+            self.changes = {str(op): count for op, count in event.summary_event.resource_changes.items() if count}
         elif event.res_op_failed_event:
             self._end(event.res_op_failed_event.metadata.urn)
         elif event.diagnostic_event and event.diagnostic_event.severity == "error":
@@ -71,7 +70,7 @@ class Tally:
 
 
 @contextmanager
-def telling(title: str, tally: Tally, out: TextIO | None = None) -> Iterator[None]:
+def telling(title: str, tally: Tally, out: TextIO | None = None, every: float = EVERY_SECONDS) -> Iterator[None]:
     """While the block runs, tell every few seconds how far it is; on a terminal in place, elsewhere line by line."""
     stream = out or sys.stderr
     began, ended = time.monotonic(), threading.Event()
@@ -79,7 +78,7 @@ def telling(title: str, tally: Tally, out: TextIO | None = None) -> Iterator[Non
 
     def tell() -> None:
         said = ""
-        while not ended.wait(1.0 if live else EVERY_SECONDS):
+        while not ended.wait(1.0 if live else every):
             line = tally.line()
             if live:
                 stream.write(f"\r\033[K  {title}: {time.monotonic() - began:.0f} s, {line}"[:200])
@@ -100,7 +99,7 @@ def telling(title: str, tally: Tally, out: TextIO | None = None) -> Iterator[Non
             stream.flush()
 
 
-def summary(changes: Counter[str] | dict[str, int]) -> str:
+def summary(changes: Mapping[str, int]) -> str:
     """``3 created, 1 changed, 12 unchanged``."""
     words = {"create": "created", "update": "changed", "delete": "deleted", "same": "unchanged", "replace": "replaced"}
     told = [f"{changes[op]} {word}" for op, word in words.items() if changes.get(op)]

@@ -30,7 +30,7 @@ def up(engine: Engine, project: Project) -> dict[str, int]:
     began = time.monotonic()
     with telling(project.name, tally):
         _run(project, tally, lambda: stack.up(refresh=True, on_event=tally.take))
-    changes = _changes(tally)
+    changes = tally.changes
     say(f"  {project.name}: {summary(changes)} ({time.monotonic() - began:.0f} s)")
     return changes
 
@@ -43,7 +43,7 @@ def preview(engine: Engine, project: Project) -> dict[str, int]:
         _run(project, tally, lambda: stack.preview(refresh=True, on_event=tally.take))
     for line in tally.planned:
         say(f"    {line}")
-    changes = _changes(tally)
+    changes = tally.changes
     say(f"  {project.name}: {summary(changes)}")
     return changes
 
@@ -56,7 +56,7 @@ def down(engine: Engine, project: Project) -> None:
     with telling(f"{project.name} goes", tally):
         _run(project, tally, lambda: stack.destroy(refresh=True, on_event=tally.take))
     stack.workspace.remove_stack(stack.name)
-    say(f"  {project.name}: {summary(_changes(tally))} ({time.monotonic() - began:.0f} s)")
+    say(f"  {project.name}: {summary(tally.changes)} ({time.monotonic() - began:.0f} s)")
 
 
 def status(engine: Engine, project: Project) -> str:
@@ -119,13 +119,16 @@ def _run(project: Project, tally: Tally, act: Callable[[], object]) -> None:
         raise PlatformError(f"Project {project.name} did not get there:\n{told}") from failure
 
 
+_SUMMARIES = ("update failed", "preview failed", "destroy failed", "refresh failed")
+
+
 def sentences(problems: list[str]) -> list[str]:
     """What a user has to read of the engine's diagnostics: sentences of ours without the traces around them."""
     told = []
     for problem in problems:
         ours = re.findall(r"taskservice_infra\.errors\.\w+: (.+)", problem, re.DOTALL)
         text = ours[-1].strip() if ours else problem.strip()
-        if text.startswith(("update failed", "preview failed", "destroy failed")) and len(problems) > 1:
+        if text.endswith(_SUMMARIES) and len(problems) > 1:
             continue
         if text not in told:
             told.append(text)
@@ -134,7 +137,3 @@ def sentences(problems: list[str]) -> list[str]:
 
 def _last_words(text: str) -> str:
     return os.linesep.join(text.strip().splitlines()[-15:])
-
-
-def _changes(tally: Tally) -> dict[str, int]:
-    return dict(tally.changes)

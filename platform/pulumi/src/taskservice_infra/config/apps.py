@@ -1,11 +1,14 @@
-"""Project ``apps``: the operator, and what is shown of it."""
+"""Project ``apps``: the operator, the way in, and the sample that shows both."""
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Literal, Self
 
-from taskservice_infra.config.settings import Settings
+from pydantic import Field, SecretStr, model_validator
+
+from taskservice_infra.config.settings import MISSING_SEED, Settings
 from taskservice_infra.images import ImageReference
+from taskservice_infra.passwords import SEED_LENGTH
 
 
 class Operator(Settings):
@@ -16,7 +19,63 @@ class Operator(Settings):
     settings: dict[str, bool | int | str] = Field(default_factory=dict)
 
 
-class AppsSettings(Settings):
-    """All of ``apps:``."""
+class EnvoyGateway(Settings):
+    """Envoy Gateway with its class ``envoy``; ``source``: its published charts, or those of the part built here."""
 
+    provider: Literal["envoy"]
+    source: Literal["published", "built"] = "published"
+    image: ImageReference = "docker.io/envoyproxy/gateway:v1.9.0"
+    ratelimit_image: ImageReference = "docker.io/envoyproxy/ratelimit:3fb70258"
+    proxy_image: ImageReference = "docker.io/envoyproxy/envoy:distroless-v1.39.0"
+    redis_image: ImageReference = "docker.io/valkey/valkey:9.1"
+    service: Literal["LoadBalancer", "ClusterIP", "NodePort"] = "LoadBalancer"
+    replicas: int = Field(default=2, ge=1, le=5)
+    proxy_threads: int = Field(default=2, ge=1, le=64)
+    proxy_memory: str = "512Mi"
+
+
+class SelfSignedCertificate(Settings):
+    """A certificate that nobody vouches for, for development; made anew when it is deleted."""
+
+    provider: Literal["self-signed"]
+
+
+class CertManagerCertificate(Settings):
+    """A certificate that cert-manager keeps; its issuer has to be there."""
+
+    provider: Literal["cert-manager"]
+    issuer: str
+    issuer_kind: Literal["ClusterIssuer", "Issuer"] = "ClusterIssuer"
+
+
+Certificate = Annotated[SelfSignedCertificate | CertManagerCertificate, Field(discriminator="provider")]
+
+
+class Sample(Settings):
+    """The sample application: auth, tasks and worker."""
+
+    image: ImageReference = "local:service"
+    replicas: int = Field(default=2, ge=1, le=100)
+    config: dict[str, str] = Field(default_factory=dict)
+    hostnames: list[str] = Field(default_factory=list)
+    """Names that the gateway serves, where the stack has one; none: any name."""
+    certificate: Certificate = SelfSignedCertificate(provider="self-signed")
+    scale_down_delay_seconds: int = Field(default=300, ge=0)
+
+
+class AppsSettings(Settings):
+    """All of ``apps:``; ``gateway`` and ``sample`` are left out where they are not named.
+
+    ``seed``: what keys, tokens and passwords are derived from.
+    """
+
+    seed: SecretStr | None = Field(default=None, min_length=SEED_LENGTH)
     operator: Operator = Operator()
+    gateway: EnvoyGateway | None = None
+    sample: Sample | None = None
+
+    @model_validator(mode="after")
+    def _has_a_seed(self) -> Self:
+        if self.seed is None and (self.sample is not None or self.gateway is not None):
+            raise ValueError(MISSING_SEED.format(project="apps"))
+        return self

@@ -1,37 +1,130 @@
-"""Project ``apps``: the definition of TaskService, and the operator."""
+"""Project ``apps``: definitions, operator, gateway, and the sample on the databases of project ``data``."""
 
 from __future__ import annotations
 
-from taskservice_infra import images
+from typing import Any
+
+import pulumi
+
+from taskservice_infra import images, passwords
+from taskservice_infra.components.apps.certificates import Certificates, CertificatesArgs
 from taskservice_infra.components.apps.definitions import Definitions, DefinitionsArgs
+from taskservice_infra.components.apps.gateway import CLASS, Gateway, GatewayArgs
 from taskservice_infra.components.apps.operator import Operator, OperatorArgs
+from taskservice_infra.components.apps.sample import Sample, SampleArgs
 from taskservice_infra.components.cluster.access import cluster_provider, on
-from taskservice_infra.config.apps import AppsSettings
+from taskservice_infra.config.apps import AppsSettings, EnvoyGateway
+from taskservice_infra.config.apps import Sample as SampleSettings
 from taskservice_infra.config.settings import from_engine
 from taskservice_infra.contracts.cluster import ClusterOutputs
+from taskservice_infra.contracts.data import DataOutputs
 from taskservice_infra.contracts.exchange import read
 from taskservice_infra.local_machine import LocalMachine, ThisMachine
+from taskservice_infra.versions import ENVOY_GATEWAY, ENVOY_GATEWAY_CRDS
 
 SYSTEM = "taskservice-system"
+APPS = "apps"
+GATEWAYS = "envoy-gateway-system"
 
 
 def program(machine: LocalMachine | None = None) -> None:
     """Declare the resources.  Raises PlatformError before the first of them when settings or images cannot be had."""
-    settings = from_engine(AppsSettings, "apps")
-    machine = machine or ThisMachine()
-    image = images.resolve(settings.operator.image, machine)
-    provider = cluster_provider(read(ClusterOutputs))
-    definitions = Definitions(
-        "definitions", DefinitionsArgs(namespace=SYSTEM, chart=machine.chart("taskservice-crds")), on(provider)
-    )
-    Operator(
-        "operator",
-        OperatorArgs(
-            namespace=SYSTEM,
-            chart=machine.chart("taskservice-operator"),
-            image=image,
-            settings=settings.operator,
-            after=[definitions],
-        ),
-        on(provider),
-    )
+    AppsProgram(from_engine(AppsSettings, "apps"), machine or ThisMachine()).declare()
+
+
+class AppsProgram:
+    """One run: settings, and the machine."""
+
+    def __init__(self, settings: AppsSettings, machine: LocalMachine) -> None:
+        self.settings = settings
+        self.machine = machine
+
+    def declare(self) -> None:
+        """Declare all resources."""
+        settings, machine = self.settings, self.machine
+        image = images.resolve(settings.operator.image, machine)
+        self.options = on(cluster_provider(read(ClusterOutputs)))
+        definitions = Definitions(
+            "definitions", DefinitionsArgs(namespace=SYSTEM, chart=machine.chart("taskservice-crds")), self.options
+        )
+        operator = Operator(
+            "operator",
+            OperatorArgs(
+                namespace=SYSTEM,
+                chart=machine.chart("taskservice-operator"),
+                image=image,
+                settings=settings.operator,
+                after=[definitions],
+            ),
+            self.options,
+        )
+        needed: list[pulumi.Resource] = [operator]
+        if settings.gateway:
+            needed.append(self._gateway(settings.gateway))
+        if settings.sample:
+            self._sample(settings.sample, after=needed)
+
+    def _gateway(self, settings: EnvoyGateway) -> Gateway:
+        built = settings.source == "built"
+        args = GatewayArgs(
+            namespace=GATEWAYS,
+            settings=settings,
+            chart=self.machine.chart("envoy-gateway/charts/gateway-helm") if built else ENVOY_GATEWAY.chart,
+            crds_chart=self.machine.chart("envoy-gateway/charts/gateway-crds-helm")
+            if built
+            else ENVOY_GATEWAY_CRDS.chart,
+            version=None if built else ENVOY_GATEWAY.version,
+            images={
+                "gateway": images.resolve(settings.image, self.machine),
+                "ratelimit": images.resolve(settings.ratelimit_image, self.machine),
+                "proxy": images.resolve(settings.proxy_image, self.machine),
+                "redis": images.resolve(settings.redis_image, self.machine),
+            },
+            password=self._secret(passwords.derive(self._seed, "ratelimit")),
+        )
+        return Gateway("gateway", args, self.options)
+
+    def _way_in(self, settings: SampleSettings) -> tuple[dict[str, Any], list[pulumi.Resource]]:
+        """The values of the sample's gateway and what it waits for; nothing where the stack has no gateway."""
+        if self.settings.gateway is None:
+            return {}, []
+        hostnames = settings.hostnames or ["taskservice.localhost"]
+        args = CertificatesArgs(namespace=APPS, hostnames=hostnames, settings=settings.certificate)
+        certificates = Certificates("certificates", args, self.options)
+        values = {
+            "className": CLASS,
+            "hostnames": settings.hostnames,
+            "tls": {"secretName": certificates.secret_name},
+            "replicas": settings.replicas,
+        }
+        return values, [certificates]
+
+    def _sample(self, settings: SampleSettings, after: list[pulumi.Resource]) -> None:
+        data = read(DataOutputs)
+        gateway, certificates = self._way_in(settings)
+        args = SampleArgs(
+            namespace=APPS,
+            chart=self.machine.chart("taskservice-app"),
+            image=images.resolve(settings.image, self.machine),
+            settings=settings,
+            credentials={
+                "TASKSERVICE_MONGO_URL": data.mongodb_url,
+                "TASKSERVICE_REDIS_URL": data.redis_url,
+                "TASKSERVICE_BUS_URL": data.bus_url,
+                "TASKSERVICE_JWT_PRIVATE_KEY": self._secret(passwords.derive_signing_key(self._seed, "jwt")),
+                "TASKSERVICE_DIRECTORY_TOKEN": self._secret(passwords.derive(self._seed, "directory", length=48)),
+            },
+            gateway=gateway,
+            after=[*after, *certificates],
+        )
+        Sample("sample", args, self.options)
+
+    @property
+    def _seed(self) -> str:
+        seed = self.settings.seed
+        assert seed is not None  # noqa: S101 - settings demand one where something is derived
+        return seed.get_secret_value()
+
+    @staticmethod
+    def _secret(value: str) -> pulumi.Output[str]:
+        return pulumi.Output.secret(value)

@@ -1,0 +1,81 @@
+"""The sample application: its credentials as Secrets, its TaskServices by ``charts/taskservice-app``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes.core.v1 import Secret
+from pulumi_kubernetes.helm.v4 import Chart
+
+from taskservice_infra.components import workloads
+from taskservice_infra.components.component import Args, child_of
+from taskservice_infra.config.apps import Sample as Settings
+
+CREDENTIALS = {
+    "taskservice-mongo": "TASKSERVICE_MONGO_URL",
+    "taskservice-redis": "TASKSERVICE_REDIS_URL",
+    "taskservice-bus": "TASKSERVICE_BUS_URL",
+    "taskservice-jwt": "TASKSERVICE_JWT_PRIVATE_KEY",
+    "taskservice-directory": "TASKSERVICE_DIRECTORY_TOKEN",
+}
+"""The Secrets, and the variable that each holds."""
+
+
+class SampleArgs(Args):
+    """``chart``: the folder of the chart; ``image``: a full reference; ``after``: what has to be there before.
+
+    ``credentials``: what each variable of ``CREDENTIALS`` holds, secret.  ``gateway``: values of the chart's gateway,
+    empty for none.
+    """
+
+    namespace: str
+    chart: str
+    image: str
+    settings: Settings
+    credentials: dict[str, pulumi.Output[str]]
+    gateway: dict[str, Any]
+    after: list[pulumi.Resource]
+
+
+class Sample(pulumi.ComponentResource):
+    """Ready once its TaskServices are."""
+
+    def __init__(self, name: str, args: SampleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("taskservice:apps:Sample", name, None, opts)
+        secrets = [
+            Secret(
+                secret,
+                metadata={"name": secret, "namespace": args.namespace, "labels": workloads.labels("sample")},
+                string_data={variable: args.credentials[variable]},
+                opts=child_of(self),
+            )
+            for secret, variable in CREDENTIALS.items()
+        ]
+        Chart(
+            "sample",
+            chart=args.chart,
+            namespace=args.namespace,
+            values=_values(args),
+            opts=child_of(self, depends_on=[*args.after, *secrets]),
+        )
+        self.register_outputs({})
+
+
+def _values(args: SampleArgs) -> dict[str, Any]:
+    settings = args.settings
+    values: dict[str, Any] = {
+        "image": args.image,
+        "config": dict(settings.config),
+        "secrets": {"create": False},
+        "mongo": {"enabled": False, "externalUrlSecret": "taskservice-mongo"},
+        "redis": {"enabled": False, "externalUrlSecret": "taskservice-redis"},
+        "rabbitmq": {"enabled": False, "externalUrlSecret": "taskservice-bus"},
+        "rollout": {"scaleDownDelaySeconds": settings.scale_down_delay_seconds},
+        # Without it, a release counts as done as soon as it is asked for.
+        "taskServiceAnnotations": {"pulumi.com/waitFor": "condition=Ready"},
+        **{name: {"replicas": settings.replicas} for name in ("auth", "tasks", "worker")},
+    }
+    if args.gateway:
+        values["gateway"] = {"enabled": True, **args.gateway}
+    return values
