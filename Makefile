@@ -13,7 +13,7 @@ IN = PATH="$(VENV)/bin:$$PATH"
 INFRA = $(eval INFRA := $$(shell $(PYTHON) ci/scripts/environment.py infra))$(or $(INFRA),$(error the environment of the platform's programs could not be made))
 PLATFORM = PATH="$(INFRA)/bin:$$PATH" python -m taskservice_infra
 
-.PHONY: help demo test lint format unit simulation charts integration lifecycle e2e bench up down preview backup backups restore cluster operator load-image cluster-down cluster-status doctor gen lock clean
+.PHONY: help demo test lint format unit simulation charts integration lifecycle e2e platform bench up down preview backup backups restore cluster operator load-image cluster-down cluster-status doctor gen lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -31,7 +31,7 @@ lint:  ## format, lint, types, import contracts, drift of generated files, links
 unit:  ## tests without I/O
 	@$(IN) python ci/scripts/layers.py unit unit_infra
 
-simulation charts integration lifecycle e2e:  ## one layer of tests
+simulation charts integration lifecycle e2e platform:  ## one layer of tests
 	@$(IN) python ci/scripts/layers.py $@
 
 .PHONY: clouds

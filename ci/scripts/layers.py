@@ -121,6 +121,8 @@ LAYERS = (
           prepare=install_servers),
     Layer("lifecycle", "a cluster of its own: up, down, up, killed", paths=("tests/e2e_local",), hindrance=no_root),
     Layer("e2e", "the whole on the local cluster, under load", paths=("tests/e2e",), hindrance=no_root),
+    Layer("platform", "`make up` on a cluster of its own: killed, completed, changed, mended, taken down",
+          paths=("tests/e2e_platform",), hindrance=no_root, environment="infra"),
 )  # fmt: skip
 
 

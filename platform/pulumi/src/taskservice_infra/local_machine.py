@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from taskservice_infra.errors import PlatformError
-from taskservice_infra.kubeconfigs import Access, current_context
+from taskservice_infra.kubeconfigs import Access, current_context, expect_answer
 from taskservice_local import builder, chooser, image_catalogue
 from taskservice_local.errors import LocalError
 from taskservice_local.locks import only_one
@@ -98,7 +98,12 @@ class ThisMachine:
         kind = chooser.recorded_kind(self.paths)
         if kind is None or not self.paths.kubeconfig.exists():
             return None
-        return self._access() if chooser.KINDS[kind](self.paths).report().healthy else None
+        access = self._access()
+        try:
+            expect_answer(access, shutil.which("kubectl") or self.program("kubectl"))
+        except PlatformError:
+            return None
+        return access
 
     def down(self) -> None:
         kind = chooser.recorded_kind(self.paths)

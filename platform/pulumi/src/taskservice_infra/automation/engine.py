@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,7 @@ class Engine:
     def command(self) -> automation.PulumiCommand:
         """The CLI; it and its plugin are built when absent.  Raises PlatformError when that fails."""
         program = Path(self.machine.program("pulumi"))
+        shutil.rmtree(self.home / "logs", ignore_errors=True)  # of earlier runs: the CLI keeps each
         self._install_provider(program)
         # The folder above bin/.
         return automation.PulumiCommand(root=str(program.parent.parent))
@@ -51,7 +53,8 @@ class Engine:
             "PULUMI_HOME": str(self.home),
             "PULUMI_SKIP_UPDATE_CHECK": "1",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
-            "PULUMI_K8S_SUPPRESS_HELM_HOOK_WARNINGS": "1",
+            # What somebody changed by hand is ours again after the next run.
+            "PULUMI_K8S_ENABLE_PATCH_FORCE": "true",
         }
 
     def stack(self, project: Project) -> automation.Stack:

@@ -15,6 +15,9 @@ def cluster_provider(cluster: ClusterOutputs) -> Provider:
         kubeconfig=cluster.kubeconfig,
         context=cluster.context,
         enable_server_side_apply=True,
+        # A change of one changes it in place; otherwise it would be gone for a moment.
+        enable_secret_mutable=True,
+        enable_config_map_mutable=True,
         suppress_helm_hook_warnings=True,
     )
 
