@@ -22,6 +22,8 @@ _VERBS = {
     OpType.DELETE_REPLACED: "deleting",
     OpType.REFRESH: "looking at",
 }
+_GROUPS = ("pulumi:pulumi:", "taskservice:", "kubernetes:helm.sh/v4:")
+"""Types that stand for others; they are under way for as long as those are."""
 _QUIET = (OpType.SAME, OpType.READ, OpType.REFRESH)
 
 
@@ -41,7 +43,7 @@ class Tally:
         if event.resource_pre_event:
             metadata = event.resource_pre_event.metadata
             self.known.add(metadata.urn)
-            if metadata.op not in _QUIET:
+            if metadata.op not in _QUIET and not metadata.type.startswith(_GROUPS):
                 doing = f"{_VERBS.get(metadata.op, metadata.op.value)} {_short(metadata.urn)}"
                 self.under_way[metadata.urn] = doing
                 self.planned.append(doing + (f" ({', '.join(metadata.diffs)})" if metadata.diffs else ""))
