@@ -43,15 +43,11 @@ _BY_TAG = "Somebody else's image, pinned by its tag: no digest of it has been re
 
 #: What may break a rule, and why.  A new line here is a decision that a reviewer sees.
 EXEMPTIONS: Final[tuple[Exemption, ...]] = (
-    Exemption(
-        "pods-restricted", "kubernetes:apps/v1:DaemonSet::otel-collector", "Reads what pods logged on their node."
-    ),
     Exemption("images-by-digest", "kubernetes:psmdb.percona.com/v1:PerconaServerMongoDB::mongodb", _BY_TAG),
     Exemption("images-by-digest", "kubernetes:redis.redis.opstreelabs.in/v1beta2:RedisReplication::redis", _BY_TAG),
     Exemption(
         "images-by-digest", "kubernetes:redis.redis.opstreelabs.in/v1beta2:RedisSentinel::redis-sentinel", _BY_TAG
     ),
-    Exemption("images-by-digest", "kubernetes:helm.sh/v3:Release::otel-collector", _BY_TAG),
     Exemption(
         "pods-restricted",
         "kubernetes:apps/v1:DaemonSet::otel-collector",
