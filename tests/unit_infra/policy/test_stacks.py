@@ -47,7 +47,7 @@ def test_every_resource_of_a_stack_has_a_parent_that_is_a_component_but_componen
             assert made.parent in components, made.name
 
 
-@pytest.mark.parametrize("project", ["cluster", "data", "apps"])
+@pytest.mark.parametrize("project", ["cluster", "secrets", "data", "observability", "apps"])
 def test_a_project_has_a_file_for_every_stack(project: str) -> None:
     assert [stack for stack in STACKS if not named(project).stack_file(stack).exists()] == []
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from taskservice_infra.config.addresses import SourceRange
 from taskservice_infra.config.settings import MISSING_SEED, Settings
 from taskservice_infra.images import ImageReference
 from taskservice_infra.passwords import SEED_LENGTH
@@ -29,6 +30,8 @@ class EnvoyGateway(Settings):
     proxy_image: ImageReference = "docker.io/envoyproxy/envoy:distroless-v1.39.0"
     redis_image: ImageReference = "docker.io/valkey/valkey:9.1"
     service: Literal["LoadBalancer", "ClusterIP", "NodePort"] = "LoadBalancer"
+    source_ranges: tuple[SourceRange, ...] = ()
+    """Networks that a LoadBalancer takes; none: everybody, which the policy refuses in production."""
     replicas: int = Field(default=2, ge=1, le=5)
     proxy_threads: int = Field(default=2, ge=1, le=64)
     proxy_memory: str = "512Mi"

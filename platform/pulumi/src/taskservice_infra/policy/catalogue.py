@@ -43,6 +43,10 @@ _BY_TAG = "Somebody else's image, pinned by its tag: no digest of it has been re
 
 #: What may break a rule, and why.  A new line here is a decision that a reviewer sees.
 EXEMPTIONS: Final[tuple[Exemption, ...]] = (
+    Exemption("images-by-digest", "kubernetes:helm.sh/v4:Chart::vault", _BY_TAG),
+    Exemption("images-by-digest", "kubernetes:apps/v1:Deployment::ratelimit-redis", _BY_TAG),
+    Exemption("images-by-digest", "kubernetes:gateway.envoyproxy.io/v1alpha1:EnvoyProxy::envoy-proxy", _BY_TAG),
+    Exemption("images-by-digest", "kubernetes:helm.sh/v3:Release::envoy-gateway", _BY_TAG),
     Exemption("images-by-digest", "kubernetes:psmdb.percona.com/v1:PerconaServerMongoDB::mongodb", _BY_TAG),
     Exemption("images-by-digest", "kubernetes:redis.redis.opstreelabs.in/v1beta2:RedisReplication::redis", _BY_TAG),
     Exemption(

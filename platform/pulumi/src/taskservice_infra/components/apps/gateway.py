@@ -167,6 +167,11 @@ def _values(args: GatewayArgs) -> dict[str, Any]:
     }
 
 
+def _service(args: GatewayArgs) -> dict[str, Any]:
+    ranges = [str(each) for each in args.settings.source_ranges]
+    return {"type": args.settings.service, **({"loadBalancerSourceRanges": ranges} if ranges else {})}
+
+
 def _proxies(args: GatewayArgs) -> dict[str, Any]:
     container = {
         "image": args.images["proxy"],
@@ -194,7 +199,7 @@ def _proxies(args: GatewayArgs) -> dict[str, Any]:
         "provider": {
             "type": "Kubernetes",
             "kubernetes": {
-                "envoyService": {"type": args.settings.service},
+                "envoyService": _service(args),
                 "envoyDeployment": {
                     "container": container,
                     "pod": {"securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}},
