@@ -55,6 +55,7 @@ BENCHMARKS = {
     "routes": Benchmark(
         "requests per second of the hot routes, and what each layer costs", routes.render, on_loopback=routes.measure
     ),
+    "lists": Benchmark("the cached list alone, in short turns", routes.render, on_loopback=routes.measure_lists),
 }
 
 
