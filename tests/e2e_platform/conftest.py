@@ -29,6 +29,8 @@ from taskservice_local.paths import CHECKOUT, ClusterPaths
 
 NAME = "platform-test"
 SOURCES = ("platform/local/src", "platform/pulumi/src")
+UP = ("cluster", "data", "apps")
+"""The projects that these tests bring up; those of Vault and of observability have tests of their own."""
 MINUTES = 60
 
 
@@ -38,6 +40,7 @@ class Platform:
 
     paths: ClusterPaths
     settings: Path
+    projects: tuple[str, ...] = UP
 
     @property
     def state(self) -> Path:
@@ -141,7 +144,9 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 def broken(untouched: Platform) -> Platform:
     """A first `up` that was killed while the members of the database were starting."""
     untouched.killed_when(
-        lambda: untouched.paths.kubeconfig.exists() and untouched.exists("data", "statefulset", "mongodb"), "up"
+        lambda: untouched.paths.kubeconfig.exists() and untouched.exists("data", "statefulset", "mongodb"),
+        "up",
+        *UP,
     )
     return untouched
 
@@ -149,7 +154,7 @@ def broken(untouched: Platform) -> Platform:
 @pytest.fixture(scope="session")
 def completed(broken: Platform) -> Platform:
     """The same, after a second `up`."""
-    broken.ok("up")
+    broken.ok("up", *UP)
     return broken
 
 

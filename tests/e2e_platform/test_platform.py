@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from taskservice_infra.automation.projects import PROJECTS
 from taskservice_local.built import BuiltCluster
 
 
@@ -53,7 +52,7 @@ def test_the_next_run_completes_it_with_real_pods(platform) -> None:
 
 def test_a_second_run_changes_nothing(platform) -> None:
     before = platform.generations()
-    told = platform.ok("up")
+    told = platform.ok("up", *platform.projects)
     for word in ("created", "changed", "deleted", "replaced"):
         assert f" {word}" not in told, told
     assert "unchanged" in told
@@ -73,10 +72,10 @@ def test_a_changed_setting_touches_only_what_it_is_about(platform) -> None:
 def test_a_deleted_object_is_seen_and_comes_back(platform) -> None:
     platform.kubectl("delete", "service", "redis", "-n", "data")
     platform.kubectl("delete", "deployment", "taskservice-operator", "-n", "taskservice-system")
-    told = platform.ok("preview")
+    told = platform.ok("preview", *platform.projects)
     assert "creating Service redis" in told, told
     assert "taskservice-operator" in told, told
-    platform.ok("up")
+    platform.ok("up", *platform.projects)
     assert platform.exists("data", "service", "redis")
     assert platform.exists("taskservice-system", "deployment", "taskservice-operator")
 
@@ -100,7 +99,7 @@ def test_no_file_of_the_state_and_no_output_holds_a_secret_in_plain_text(platfor
     passwords = {value for place, value in held.items() if place.endswith("password")}
     needles = {*held.values(), *passwords}
     needles |= {base64.b64encode(needle.encode()).decode() for needle in needles}
-    told = platform.run("status").stdout + platform.run("preview").stderr
+    told = platform.run("status", *platform.projects).stdout + platform.run("preview", *platform.projects).stderr
     files = [file for file in platform.state.rglob("*") if file.is_file()]
     assert any(file.name == "local.json" for file in files)
     for needle in needles:
@@ -119,8 +118,8 @@ def test_another_clusters_context_is_refused_by_the_stacks_key(platform) -> None
 
 
 def test_status_names_every_project(platform) -> None:
-    told = platform.run("status").stdout.splitlines()
-    assert [line.split(":")[0] for line in told] == [folder.name for folder in _in_order(platform)]
+    told = platform.run("status", *platform.projects).stdout.splitlines()
+    assert tuple(line.split(":")[0] for line in told) == platform.projects
     assert all("succeeded" in line for line in told), told
 
 
@@ -145,7 +144,3 @@ def _with(platform, key: str, value: dict[str, object]) -> Path:
     content["config"][key] = value
     file.write_text(yaml.safe_dump(content))
     return copy
-
-
-def _in_order(platform) -> list[Path]:
-    return [platform.settings / project.name for project in PROJECTS]
