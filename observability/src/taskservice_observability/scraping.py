@@ -36,7 +36,7 @@ def configuration(
     jobs = [_services(), _operator(), _rabbitmq(), _keeper()]
     for job in jobs:
         if targets is None:
-            job["file_sd_configs"] = [{"files": [f"{sidecar}/targets/pods.json"], "refresh_interval": "1m"}]
+            job["file_sd_configs"] = [{"files": [f"{sidecar}/targets/pods.json"], "refresh_interval": "15s"}]
         else:
             job["relabel_configs"] = []
             job["static_configs"] = targets.get(job["job_name"], [])

@@ -36,6 +36,9 @@ class FakeMachine:
     def chart(self, name: str) -> str:
         return str(CHECKOUT / "charts" / name)
 
+    def pod_logs(self) -> str:
+        return "/state/pod-logs"
+
     def text(self, path: str) -> str:
         return (CHECKOUT / path).read_text(encoding="utf-8")
 

@@ -103,6 +103,11 @@ def test_lines_and_spans_are_sent_to_services_that_are_declared(stacks: dict[str
     assert hosts <= declared
 
 
+def test_the_collector_reads_the_folder_in_which_this_node_keeps_logs(stacks: dict[str, Any]) -> None:
+    volumes = pods(played(stacks))["otel-collector"]["volumes"]
+    assert [volume["hostPath"]["path"] for volume in volumes if "hostPath" in volume] == ["/state/pod-logs"]
+
+
 def test_the_endpoint_of_spans_is_published(stacks: dict[str, Any]) -> None:
     outputs = played(stacks).outputs
     assert outputs["otlp_endpoint"] == "http://otel-collector.observability-nodes.svc.cluster.local:4318"

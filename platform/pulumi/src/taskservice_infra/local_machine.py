@@ -49,6 +49,10 @@ class LocalMachine(Protocol):
         """The folder of a chart: one of ``charts/``, or one that came with a built part (``part/folder``)."""
         ...
 
+    def pod_logs(self) -> str:
+        """The folder of a node in which the logs of its pods are."""
+        ...
+
     def text(self, path: str) -> str:
         """The text of a file of this checkout, by its path in it."""
         ...
@@ -139,6 +143,11 @@ class ThisMachine:
             return str(self._completed(part_named(part), folder))
         except LocalError as problem:
             raise PlatformError(f"chart {name}: {problem}") from problem
+
+    def pod_logs(self) -> str:
+        # The node that is built from source shares this machine's file system, and keeps its logs in its own state.
+        own = chooser.recorded_kind(self.paths) == "built"
+        return str(self.paths.state / "pod-logs") if own else "/var/log/pods"
 
     def text(self, path: str) -> str:
         try:

@@ -142,6 +142,7 @@ class ObservabilityProgram:
                     settings=settings,
                     image=self._image(settings.image),
                     configuration=configuration,
+                    logs=self.machine.pod_logs(),
                 )
                 return Collector("collector", args, self.options).endpoint
             case config.CollectorCharts() as settings:

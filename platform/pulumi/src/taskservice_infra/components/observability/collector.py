@@ -24,12 +24,13 @@ LOGS = "/var/log/pods"
 
 
 class CollectorArgs(Args):
-    """``configuration``: the text of its file; ``namespace``: one that allows folders of the host."""
+    """``configuration``: its file; ``namespace``: one that allows folders of the host; ``logs``: which folder."""
 
     namespace: str
     settings: Settings
     image: str
     configuration: str
+    logs: str
 
 
 class Collector(pulumi.ComponentResource):
@@ -118,6 +119,6 @@ class Collector(pulumi.ComponentResource):
             "containers": [container],
             "volumes": [
                 {"name": "config", "configMap": {"name": NAME}},
-                {"name": "logs", "hostPath": {"path": LOGS, "type": "DirectoryOrCreate"}},
+                {"name": "logs", "hostPath": {"path": self.args.logs, "type": "DirectoryOrCreate"}},
             ],
         }
