@@ -200,7 +200,7 @@ def build() -> dashboard.Dashboard:
             log_lines(
                 "Warnings and errors",
                 "A line's trace_id opens its trace.",
-                '{namespace=~"$namespace", taskservice=~"$taskservice"} | json | level=~"warning|error|WARNING|ERROR"',
+                '{k8s_namespace_name=~"$namespace", taskservice=~"$taskservice"} | level=~"(?i)warning|error"',
             )
         )
     )
