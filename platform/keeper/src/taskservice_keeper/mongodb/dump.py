@@ -120,9 +120,9 @@ def restore(url: str, backup: Backup, shelf: Shelf, tools: Tools, *, replace: bo
 def connected(url: str, seconds: float = 60) -> Iterator[MongoClient[dict[str, Any]]]:
     """A client whose answers a majority holds. Raises NotYet or KeeperError without the address."""
     try:
-        with MongoClient(
-            url, serverSelectionTimeoutMS=int(seconds * 1000), w="majority", readConcernLevel="majority"
-        ) as client:
+        # What the address itself says of it comes first.
+        patience: Any = {} if "serverSelectionTimeoutMS" in url else {"serverSelectionTimeoutMS": int(seconds * 1000)}
+        with MongoClient(url, w="majority", readConcernLevel="majority", **patience) as client:
             yield client
     except ConfigurationError as error:
         raise KeeperError(f"The address of MongoDB cannot be used: {type(error).__name__}.") from None
