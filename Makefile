@@ -58,10 +58,10 @@ bench:  ## benchmarks: ratios against a floor measured in the same run
 	@$(IN) python tests/bench/run.py
 
 up:  ## the platform: cluster, data, apps, … (STACK=local, PROJECTS="data apps")
-	@$(PLATFORM) up --stack $(or $(STACK),local) $(PROJECTS)
+	@$(PLATFORM) up $(PROJECTS) --stack $(or $(STACK),local)
 
 preview:  ## what `make up` would change
-	@$(PLATFORM) preview --stack $(or $(STACK),local) $(PROJECTS)
+	@$(PLATFORM) preview $(PROJECTS) --stack $(or $(STACK),local)
 
 backup:  ## save now: OF=mongodb|vault (STACK=local)
 	@$(PLATFORM) backup $(or $(OF),$(error say of what: make backup OF=mongodb)) --stack $(or $(STACK),local)
@@ -74,7 +74,7 @@ restore:  ## bring a backup back: OF=mongodb|vault NAME=latest (REPLACE=1: altho
 	  $(if $(REPLACE),--replace) --stack $(or $(STACK),local)
 
 down:  ## the opposite of `make up`: nothing is left
-	@$(PLATFORM) down --stack $(or $(STACK),local) $(PROJECTS)
+	@$(PLATFORM) down $(PROJECTS) --stack $(or $(STACK),local)
 
 cluster:  ## a Kubernetes cluster on this machine (CLUSTER=current|kind|built, GATEWAY=1)
 	@$(LOCAL) up
