@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ABOUT = {
     "dev": "development environment",
+    "operator": "operator's environment",
     "infra": "environment of the platform's programs",
     "clouds": "environment of the clouds' packages",
 }

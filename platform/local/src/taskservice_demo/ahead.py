@@ -19,7 +19,7 @@ from taskservice_local.progress import say
 
 Command = tuple[str, ...]
 CLUSTER: Command = (sys.executable, "-m", "taskservice_local", "up")
-ENVIRONMENT: Command = (sys.executable, str(CHECKOUT / "ci" / "scripts" / "environment.py"))
+ENVIRONMENT: Command = (sys.executable, str(CHECKOUT / "ci" / "scripts" / "environment.py"), "operator")
 
 
 def image(name: str) -> Command:
