@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from taskservice_operator.cluster.kinds import DEPENDENT, LEASE, OWNED, TASKSERVICE
+from taskservice_operator.cluster.kinds import DEPENDENT, LEASE, OWNED, PROMETHEUS_RULE, TASKSERVICE
 from taskservice_operator.settings import read_settings
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "taskservice-operator"
@@ -139,6 +139,7 @@ def test_the_operator_may_do_what_it_does_and_nothing_else(manifests: list[Manif
         assert granted.pop(address(kind)) == look | {"create", "patch", "delete"}
     for kind in DEPENDENT:
         assert granted.pop(address(kind)) == look
+    assert granted.pop(address(PROMETHEUS_RULE)) == look | {"create", "patch", "delete"}
     assert granted == {}
 
 
@@ -192,7 +193,9 @@ def test_a_service_monitor_is_made_only_where_the_cluster_knows_the_kind(helm, m
     assert of_kind(manifests, "ServiceMonitor") == []
     rendered = helm.render("taskservice-operator", None, "--api-versions", "monitoring.coreos.com/v1")
     monitor = one(rendered, "ServiceMonitor")
-    assert monitor["spec"]["endpoints"] == [{"port": "metrics", "path": "/metrics", "interval": "30s"}]
+    assert monitor["spec"]["endpoints"] == [
+        {"port": "metrics", "path": "/metrics", "interval": "30s", "honorLabels": True}
+    ]
     labels = one(rendered, "Service")["metadata"]["labels"]
     assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
 
