@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import random
 from collections.abc import Callable
 from typing import Any
 
-from taskservice_operator.core.model import Measure, ObjectKey
+from taskservice_operator.core.model import Measure, ObjectKey, VaultAnswer, VaultContent, VaultRequest, VaultTrouble
 from testkit.builders import TaskServiceBuilder, a_taskservice
 from testkit.invariants import Invariants, require
 from testkit.simulation import Observer, Simulation
 from testkit.world import STARTS, World, crashes, dies_when_live, flaps, never, starts
 
 IMAGES = tuple(f"app:{number}" for number in range(1, 7))
+LOGIN = VaultRequest("default", "default", "default-default", "secret", "login")
+TROUBLES = tuple(
+    VaultTrouble(cause) for cause in ("VaultSealed", "VaultUnreachable", "VaultDenied", "VaultRoleMissing")
+)
 QUIET_SECONDS = 1600
 """Longer than every delay and deadline of a story."""
 
@@ -30,6 +35,8 @@ class Story:
         self.resource = self._first()
         self.world = World.of(self.resource)
         self.world.sources["ConfigMap", "settings"] = {"A": "1"}
+        self.secret = _secret("1")
+        self.world.set_vault(LOGIN, self.random.choice((self.secret, self.secret, TROUBLES[0], None)))
         self.sick: set[str] = set()
         observers: list[Observer] = [self.invariants]
         self.simulation = Simulation(
@@ -58,6 +65,8 @@ class Story:
             first = first.analysed_before(count=2, intervalSeconds=3)
         if self.random.random() < 0.5:
             first = first.analysed_after(count=3, intervalSeconds=4)
+        if self.random.random() < 0.4:
+            first = first.vault_secret("login")
         return first
 
     def _life(self) -> Any:
@@ -99,6 +108,12 @@ class Story:
             lambda: self._edit(self.resource.analysed_before(count=pick((1, 3)))),
             lambda: self._source({"A": pick("123")}),
             lambda: self._source(None),
+            lambda: self._edit(self.resource.vault_secret("login")),
+            lambda: self._edit(self.resource.having(secrets=None)),
+            lambda: self._vault(_secret(pick("123"))),
+            lambda: self._vault(pick(TROUBLES)),
+            lambda: self._vault(None),
+            lambda: self._vault(self.secret),
             lambda: self._verb("retry", "wanted"),
             lambda: self._verb("promote", "wanted"),
             lambda: self._verb("abort", "active"),
@@ -122,6 +137,14 @@ class Story:
         if data is not None and data != self.world.sources["ConfigMap", "settings"]:
             self.invariants.changed_spec()
         self.world.set_source("ConfigMap", "settings", data)
+
+    def _vault(self, answer: VaultAnswer | None) -> None:
+        """Another content, a trouble, or an operator that has not asked yet."""
+        if isinstance(answer, VaultContent):
+            if answer != self.secret:
+                self.invariants.changed_spec()
+            self.secret = answer
+        self.world.set_vault(LOGIN, answer)
 
     def _verb(self, verb: str, role: str) -> None:
         revision = (self.world.status.get("revisions") or {}).get(role)
@@ -180,6 +203,7 @@ class Story:
         self._edit(resource)
         if world.sources["ConfigMap", "settings"] is None:
             self._source({"A": "1"})
+        self._vault(self.secret)
         for key in [key for key, m in world.objects.items() if not world.owner.owns(m)]:
             world.remove(key)
         for image, life in world.lives.items():
@@ -206,7 +230,8 @@ class Story:
         )
         require(phase in ("Stable", "Failed") or held, f"rests in {phase}: {status['step']}")
         require(
-            revisions["wanted"] == resource.revision(world.sources), "another revision is wanted than the spec says"
+            revisions["wanted"] == resource.revision(world.sources, world.vault),
+            "another revision is wanted than the spec says",
         )
         if phase == "Stable":
             require(
@@ -234,3 +259,7 @@ class Story:
 
 def _shape(resource: TaskServiceBuilder) -> Any:
     return {key: value for key, value in resource.spec.items() if key not in ("replicas", "paused", "rollout")}
+
+
+def _secret(value: str) -> VaultContent:
+    return VaultContent({"PASSWORD": base64.b64encode(value.encode()).decode()})
