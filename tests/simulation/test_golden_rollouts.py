@@ -260,6 +260,20 @@ def what_was_deleted_by_hand_comes_back(s: Stage) -> None:
     s.run(30)
 
 
+@story(WEB.analysed_after(count=30))
+def stable_is_deleted_by_hand_before_an_abort(s: Stage) -> None:
+    stable = s.run(20).world.live_revision
+    s.apply(s.resource.image("app:2"))
+    s.until("Proving").says("delete Deployment and ControllerRevision of the stable revision")
+    s.world.remove(ObjectKey("apps/v1", "Deployment", f"web-{stable}"))
+    s.world.remove(ObjectKey("apps/v1", "ControllerRevision", f"web-{stable}"))
+    s.image_lives("app:2", never, "app:2 turns unready")
+    s.run(5).asks("abort")
+    s.run(30).image_lives("app:2", STARTS, "app:2 is ready again")
+    s.run(30).apply(s.resource.image("app:3"))
+    s.run(200)
+
+
 def played(name: str, seed: int | None = None) -> Stage:
     resource, play = STORIES[name]
     stage = Stage(resource, seed)

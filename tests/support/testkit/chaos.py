@@ -9,7 +9,7 @@ from typing import Any
 
 from taskservice_operator.core.model import Measure, ObjectKey, VaultAnswer, VaultContent, VaultRequest, VaultTrouble
 from testkit.builders import TaskServiceBuilder, a_taskservice
-from testkit.invariants import Invariants, require
+from testkit.invariants import Invariants, gone, require
 from testkit.simulation import Observer, Simulation
 from testkit.world import STARTS, World, crashes, dies_when_live, flaps, never, starts
 
@@ -225,9 +225,11 @@ class Story:
         world, status = self.world, self.world.status
         revisions, phase = status["revisions"], status["phase"]
         # A return that is held rests, too: stable has nobody to serve, and what was given up goes on serving.
-        held = (
+        lost = phase == "Returning" and gone(world, revisions["stable"])
+        held = lost or (
             phase == "Returning" and world.ready(revisions["stable"]) == 0 and world.ready(revisions["candidate"]) > 0
         )
+        require(not held or status["blockedOn"]["reason"] == "StableUnavailable", "waits, and does not say for what")
         require(phase in ("Stable", "Failed") or held, f"rests in {phase}: {status['step']}")
         require(
             revisions["wanted"] == resource.revision(world.sources, world.vault),

@@ -132,7 +132,7 @@ class Invariants(Observer):
         ):
             back = world.live_revision == revisions["stable"]
             nobody = world.ready(revisions["stable"]) == 0 and world.ready(revisions["candidate"]) > 0
-            require(back or nobody, "was told to return and did not")
+            require(back or nobody or gone(world, revisions["stable"]), "was told to return and did not")
             empty = (status.get("size") or {}).get("active") == 0
             key = ObjectKey("apps/v1", "ControllerRevision", world.owner.child(revisions["stable"]))
             up = world.replicas(revisions["stable"]) > 0 or empty or key not in world.objects
@@ -170,6 +170,12 @@ class Invariants(Observer):
             self.counted[verb] = self.counted.get(verb, 0) + 1
             given = len(self.asked.get(verb, ()))
             require(self.counted[verb] <= given, f"{verb} struck {self.counted[verb]} times, asked for {given} times")
+
+
+def gone(world: World, revision: str) -> bool:
+    """Neither record nor Deployment of a revision is left: nobody can bring it back."""
+    keys = (ObjectKey("apps/v1", kind, world.owner.child(revision)) for kind in ("ControllerRevision", "Deployment"))
+    return not any(key in world.objects for key in keys)
 
 
 def _autoscaling(world: World, revision: str | None) -> Any:

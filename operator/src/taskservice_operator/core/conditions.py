@@ -17,7 +17,7 @@ from taskservice_operator.api.status import Phase, format_time
 from taskservice_operator.core.model import Note
 from taskservice_operator.core.revision import Blocked
 from taskservice_operator.core.scaling import scale_of
-from taskservice_operator.core.traffic import is_held
+from taskservice_operator.core.traffic import is_gone, is_held
 from taskservice_operator.core.view import UNDER_WAY, View
 
 REASON_LIMIT = 1024
@@ -46,9 +46,15 @@ def current(v: View) -> tuple[Note, Blocked | None]:
         message = f"live traffic returns to revision {status.stable}"
         if is_held(v) and status.stable:
             why = v.facts.of(status.stable).trouble
-            message += (
-                f" as soon as it has a ready pod{f' ({why.message})' if why else ''}; until then {candidate} serves"
-            )
+            if is_gone(v, status.stable):
+                message = (
+                    f"revision {status.stable}, to which live traffic should return, is gone: its record and its "
+                    f"Deployment were deleted; {candidate} stays live until the spec asks for another revision"
+                )
+            else:
+                message += (
+                    f" as soon as it has a ready pod{f' ({why.message})' if why else ''}; until then {candidate} serves"
+                )
             note = Note("StableUnavailable", message, warning=True)
             return note, _on("Deployment", v.facts.owner.child(status.stable), note)
         note = Note("ReturningToStable", message, warning=True)

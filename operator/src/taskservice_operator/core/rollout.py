@@ -67,7 +67,7 @@ def _back_on_stable(v: View) -> bool:
 
 
 def _no_way_back(v: View) -> bool:
-    """Stable has no ready pod to return to, the promoted side has, and the spec asks for a third revision."""
+    """Stable is gone, or has no ready pod while the promoted side has; and the spec asks for a third revision."""
     held = live_target(v) == v.status.candidate == v.facts.live_revision
     return held and v.is_superseded() and not v.spec.paused
 

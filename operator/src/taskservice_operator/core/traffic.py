@@ -10,11 +10,13 @@ def live_target(v: View) -> str | None:
     """The revision that live traffic should go to now.
 
     Whatever the rollout says, traffic is not moved from a revision that has ready pods to one that has none: the
-    move waits until there is somebody to serve it.
+    move waits until there is somebody to serve it.  Nor can it go to a revision that is gone.
     """
     target, selected = _intended(v), v.facts.live_revision
     if target is None or selected in (None, target):
         return target
+    if is_gone(v, target):
+        return selected
     serves, would_serve = v.facts.of(selected).ready > 0, v.facts.of(target).ready > 0
     return selected if serves and not would_serve and not _is_empty_by_request(v, target) else target
 
@@ -27,6 +29,13 @@ def preview_target(v: View) -> str | None:
 def is_held(v: View) -> bool:
     """Traffic should return to stable and cannot, as nobody there could serve it: only pods or people can mend that."""
     return v.status.phase is Phase.RETURNING and live_target(v) != v.status.stable
+
+
+def is_gone(v: View, revision: str) -> bool:
+    """Nothing is left from which a revision could be made again: no record, no Deployment, and no spec to begin it."""
+    facts = v.facts.of(revision)
+    begun = revision == v.wanted_revision and revision in (v.status.candidate, v.status.active)
+    return facts.record is None and not facts.ports and not begun
 
 
 def _intended(v: View) -> str | None:
