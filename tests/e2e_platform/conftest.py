@@ -29,8 +29,7 @@ from taskservice_local.paths import CHECKOUT, ClusterPaths
 
 NAME = "platform-test"
 SOURCES = ("platform/local/src", "platform/pulumi/src")
-UP = ("cluster", "data", "apps")
-"""The projects that these tests bring up; those of Vault and of observability have tests of their own."""
+UP = tuple(project.name for project in PROJECTS)
 MINUTES = 60
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from taskservice_infra.automation import checks, projects
+from taskservice_infra.automation.workspace import Place
 from taskservice_infra.errors import BadConfiguration
 
 OBSERVED = """config:
@@ -56,6 +57,24 @@ def test_the_seed_of_another_stack_has_to_be_given(folder: Path) -> None:
         file.rename(file.with_name("Pulumi.staging.yaml"))
     with pytest.raises(BadConfiguration, match=r"Pulumi.staging.yaml: data:seed: is missing"):
         checks.check(projects.chosen([], folder), "staging")
+
+
+def test_a_project_whose_outputs_are_asked_for_has_to_be_up_or_among_those_brought_up(folder: Path) -> None:
+    (folder / "apps" / "Pulumi.local.yaml").write_text("config:\n  apps:sample: {}\n  apps:traces: {}\n")
+    place = Place("local", folder / "state")
+    checks.expect_needs(projects.chosen([], folder), place)
+    with pytest.raises(BadConfiguration) as caught:
+        checks.expect_needs(projects.chosen(["cluster", "apps"], folder), place)
+    assert [sentence.split(": takes")[0] for sentence in caught.value.findings] == [
+        "Pulumi.local.yaml: apps:sample",
+        "Pulumi.local.yaml: apps:traces",
+    ]
+    assert "make up PROJECTS=observability" in caught.value.findings[1]
+    for name in ("data", "observability"):
+        state = folder / "state/backend/.pulumi/stacks" / name / "local.json"
+        state.parent.mkdir(parents=True)
+        state.touch()
+    checks.expect_needs(projects.chosen(["apps"], folder), place)
 
 
 def test_another_clusters_context_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from infrakit.engine import Played, play
 from infrakit.machine import FakeMachine
 from taskservice_infra.components.apps.sample import CREDENTIALS
-from taskservice_infra.errors import BadConfiguration
+from taskservice_infra.errors import BadConfiguration, PlatformError
 from taskservice_infra.programs.apps import program
 from taskservice_infra.versions import ENVOY_GATEWAY
 
@@ -21,12 +21,21 @@ URLS = {
     "redis_url": "redis://:redis-word@r/0",
     "bus_url": "amqp://u:bus-word@b/",
 }
+OBSERVED = {
+    "otlp_endpoint": "http://otel-collector.observability-nodes.svc.cluster.local:4318",
+    "prometheus_url": "http://prometheus",
+    "loki_url": "http://loki",
+    "jaeger_url": "http://jaeger",
+}
 
 
 def played(stacks: dict[str, Any], machine: FakeMachine | None = None, **settings: Any) -> Played:
     config = {f"apps:{key}": value for key, value in settings.items()}
     return play(
-        lambda: program(machine or FakeMachine()), project="apps", config=config, stacks={**stacks, "data": URLS}
+        lambda: program(machine or FakeMachine()),
+        project="apps",
+        config=config,
+        stacks={"data": URLS, "observability": OBSERVED, **stacks},
     )
 
 
@@ -83,3 +92,28 @@ def test_a_gateway_is_there_before_the_sample_that_uses_it(stacks: dict[str, Any
     assert sample.inputs["values"]["gateway"]["tls"] == {"secretName": "taskservice-tls"}
     assert run.one("GatewayClass").urn in sample.dependencies
     assert run.one("Secret", "ratelimit-redis").secrets == {"stringData"}
+
+
+def test_spans_of_sample_and_gateway_go_to_the_collector_of_project_observability(
+    stacks: dict[str, Any], seed: str
+) -> None:
+    gateway = {"provider": "envoy", "service": "ClusterIP"}
+    run = played(stacks, seed=seed, gateway=gateway, sample={}, traces={"samplingPercent": 20})
+    values = run.one("Chart", "sample").inputs["values"]
+    assert values["config"] == {"TASKSERVICE_OTLP_ENDPOINT": OBSERVED["otlp_endpoint"]}
+    assert values["gateway"]["tracing"] == {
+        "collector": {"name": "otel-collector", "namespace": "observability-nodes", "port": 4317},
+        "samplingPercent": 20,
+    }
+
+
+def test_a_stack_without_traces_needs_no_project_observability(stacks: dict[str, Any], seed: str) -> None:
+    run = played({**stacks, "observability": {}}, seed=seed, sample={})
+    assert run.one("Chart", "sample").inputs["values"]["config"] == {}
+
+
+def test_what_another_project_does_not_say_is_told_by_the_key_that_asks_for_it(
+    stacks: dict[str, Any], seed: str
+) -> None:
+    with pytest.raises(PlatformError, match=r"Pulumi.test.yaml: apps:traces: Project observability has no output"):
+        played({**stacks, "observability": {}}, seed=seed, sample={}, traces={})

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from taskservice_infra.automation.projects import Project
-from taskservice_infra.automation.workspace import LOCAL
+from taskservice_infra.automation.workspace import LOCAL, Place
 from taskservice_infra.config import settings as files
 from taskservice_infra.config.cluster import ClusterSettings, ExistingCluster, KindCluster, LocalCluster
+from taskservice_infra.config.settings import Settings
 from taskservice_infra.errors import BadConfiguration
 from taskservice_infra.programs.cluster import expected
 
@@ -19,11 +20,8 @@ def check(projects: Sequence[Project], stack: str) -> ClusterSettings:
     """
     findings: list[str] = []
     for project in projects:
-        values = files.read(project.name, project.stack_file(stack))
-        if project.seeded and stack == LOCAL:
-            values.setdefault("seed", files.ENCRYPTED)  # made with the stack
         try:
-            files.parse(project.settings, project.name, stack, values)
+            _settings(project, stack)
         except BadConfiguration as problem:
             findings += problem.findings
     try:
@@ -35,6 +33,29 @@ def check(projects: Sequence[Project], stack: str) -> ClusterSettings:
     if isinstance(cluster.kubernetes, ExistingCluster):
         expected(cluster.kubernetes, stack)
     return cluster
+
+
+def _settings(project: Project, stack: str) -> Settings:
+    values = files.read(project.name, project.stack_file(stack))
+    if project.seeded and stack == LOCAL:
+        values.setdefault("seed", files.ENCRYPTED)  # made with the stack
+    return files.parse(project.settings, project.name, stack, values)
+
+
+def expect_needs(projects: Sequence[Project], place: Place) -> None:
+    """Every project whose outputs are asked for is among these, or up.  Raises BadConfiguration with every finding."""
+    among = {project.name for project in projects}
+    findings = []
+    for project in projects:
+        settings = _settings(project, place.stack)
+        for need, key in settings.needs().items():
+            if need not in among and not place.holds(need):
+                findings.append(
+                    f"Pulumi.{place.stack}.yaml: {project.name}:{key}: takes what project {need} makes, which is not "
+                    f"up: bring it up first (`make up PROJECTS={need}`), or leave {project.name}:{key} out."
+                )
+    if findings:
+        raise BadConfiguration(findings)
 
 
 def is_here(cluster: ClusterSettings) -> bool:

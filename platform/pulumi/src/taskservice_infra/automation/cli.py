@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from taskservice_infra.automation import recovery, runs
-from taskservice_infra.automation.checks import check, is_here
+from taskservice_infra.automation.checks import check, expect_needs, is_here
 from taskservice_infra.automation.engine import Engine
 from taskservice_infra.automation.progress import say
 from taskservice_infra.automation.projects import FOLDER, Project, chosen
@@ -60,6 +60,7 @@ class Run:
     def up(self) -> None:
         """Check every stack file, bring the local cluster up if the stack has one, then each project in order."""
         cluster = check(self.projects, self.stack)
+        expect_needs(self.projects, self.place)
         if is_here(cluster):
             self._start(cluster)
         with self.machine.alone(self.place.lock, f"running stack {self.stack}"):
@@ -71,6 +72,7 @@ class Run:
     def preview(self) -> None:
         """Tell what ``up`` would change; nothing is."""
         cluster = check(self.projects, self.stack)
+        expect_needs(self.projects, self.place)
         if is_here(cluster) and self.machine.access() is None:
             raise PlatformError("The local cluster is not up, so everything would be made: `make up`.")
         with self.machine.alone(self.place.lock, f"running stack {self.stack}"):

@@ -42,6 +42,12 @@ class Place:
         """The engine's working folder for a project."""
         return self.folder / "work" / project.name
 
+    def holds(self, project: str) -> bool:
+        """Whether the stack of a project has a state; taken for true where only the engine can know."""
+        if not self.backend.startswith("file://"):
+            return True
+        return (Path(self.backend.removeprefix("file://")) / ".pulumi/stacks" / project / f"{self.stack}.json").exists()
+
     def prepare(self) -> None:
         """Make the folders."""
         for folder in (self.folder, self.folder / "backend"):

@@ -66,8 +66,17 @@ class Sample(Settings):
     scale_down_delay_seconds: int = Field(default=300, ge=0)
 
 
+class Traces(Settings):
+    """Sample and gateway send spans to the collector of project ``observability``.
+
+    ``sampling_percent``: of the requests that the gateway decides about; who calls without it decides itself.
+    """
+
+    sampling_percent: int = Field(default=100, ge=0, le=100)
+
+
 class AppsSettings(Settings):
-    """All of ``apps:``; ``gateway`` and ``sample`` are left out where they are not named.
+    """All of ``apps:``; ``gateway``, ``sample`` and ``traces`` are left out where they are not named.
 
     ``seed``: what keys, tokens and passwords are derived from.
     """
@@ -76,6 +85,12 @@ class AppsSettings(Settings):
     operator: Operator = Operator()
     gateway: EnvoyGateway | None = None
     sample: Sample | None = None
+    traces: Traces | None = None
+
+    def needs(self) -> dict[str, str]:
+        if self.sample is None:
+            return {}
+        return {"data": "sample", **({"observability": "traces"} if self.traces else {})}
 
     @model_validator(mode="after")
     def _has_a_seed(self) -> Self:

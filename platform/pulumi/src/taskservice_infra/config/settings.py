@@ -31,6 +31,10 @@ class Settings(BaseModel):
         frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
     )
 
+    def needs(self) -> dict[str, str]:
+        """The projects whose outputs these settings ask for besides the cluster's, and the key that does."""
+        return {}
+
 
 S = TypeVar("S", bound=Settings)
 

@@ -38,22 +38,23 @@ def publish(contract: Contract) -> None:
         pulumi.export(field.name, pulumi.Output.secret(value) if field.name in contract.SECRET else value)
 
 
-def read(contract: type[C]) -> C:
-    """The outputs of the contract's project, in the stack of the same name.
+def read(contract: type[C], key: str | None = None) -> C:
+    """The outputs of the contract's project, in the stack of the same name; ``key``: the setting that asks for them.
 
     An output that is absent, or not of its type, fails the run with a PlatformError.
     """
+    asked = f"Pulumi.{pulumi.get_stack()}.yaml: {key}: " if key else ""
     name = f"{ORGANIZATION}/{contract.PROJECT}/{pulumi.get_stack()}"
     stack = pulumi.StackReference(name)
     hints = typing.get_type_hints(contract)
     fields = {
-        field.name: stack.get_output(field.name).apply(_checked(contract, field.name, hints[field.name]))
+        field.name: stack.get_output(field.name).apply(_checked(contract, field.name, hints[field.name], asked))
         for field in dataclasses.fields(contract)
     }
     return contract(**fields)
 
 
-def _checked(contract: type[Contract], name: str, hint: Any) -> Callable[[Any], Any]:
+def _checked(contract: type[Contract], name: str, hint: Any, asked: str) -> Callable[[Any], Any]:
     adapter: TypeAdapter[Any] = TypeAdapter(typing.get_args(hint)[0])
 
     def checked(value: Any) -> Any:
@@ -61,7 +62,7 @@ def _checked(contract: type[Contract], name: str, hint: Any) -> Callable[[Any], 
             return adapter.validate_python(value)
         except ValidationError:
             raise PlatformError(
-                f"Project {contract.PROJECT} has no output {name!r} that can be used: run `up` for it first."
+                f"{asked}Project {contract.PROJECT} has no output {name!r} that can be used: run `up` for it first."
             ) from None
 
     return checked

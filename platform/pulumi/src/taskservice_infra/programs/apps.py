@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import pulumi
 
@@ -19,12 +21,15 @@ from taskservice_infra.config.settings import from_engine
 from taskservice_infra.contracts.cluster import ClusterOutputs
 from taskservice_infra.contracts.data import DataOutputs
 from taskservice_infra.contracts.exchange import read
+from taskservice_infra.contracts.observability import ObservabilityOutputs
 from taskservice_infra.local_machine import LocalMachine, ThisMachine
 from taskservice_infra.versions import ENVOY_GATEWAY, ENVOY_GATEWAY_CRDS
 
 SYSTEM = "taskservice-system"
 APPS = "apps"
 GATEWAYS = "envoy-gateway-system"
+OTLP_GRPC = 4317
+"""The registered port, which every collector takes spans at."""
 
 
 def program(machine: LocalMachine | None = None) -> None:
@@ -91,16 +96,26 @@ class AppsProgram:
         hostnames = settings.hostnames or ["taskservice.localhost"]
         args = CertificatesArgs(namespace=APPS, hostnames=hostnames, settings=settings.certificate)
         certificates = Certificates("certificates", args, self.options)
-        values = {
+        values: dict[str, Any] = {
             "className": CLASS,
             "hostnames": settings.hostnames,
             "tls": {"secretName": certificates.secret_name},
             "replicas": settings.replicas,
         }
+        if traces := self.settings.traces:
+            values["tracing"] = {
+                "collector": self._collector.apply(collector),
+                "samplingPercent": traces.sampling_percent,
+            }
         return values, [certificates]
 
+    @cached_property
+    def _collector(self) -> pulumi.Output[str]:
+        """Where spans go, OTLP over HTTP."""
+        return read(ObservabilityOutputs, "apps:traces").otlp_endpoint
+
     def _sample(self, settings: SampleSettings, after: list[pulumi.Resource]) -> None:
-        data = read(DataOutputs)
+        data = read(DataOutputs, "apps:sample")
         gateway, certificates = self._way_in(settings)
         args = SampleArgs(
             namespace=APPS,
@@ -115,6 +130,7 @@ class AppsProgram:
                 "TASKSERVICE_DIRECTORY_TOKEN": self._secret(passwords.derive(self._seed, "directory", length=48)),
             },
             gateway=gateway,
+            spans=self._collector if self.settings.traces else None,
             after=[*after, *certificates],
         )
         Sample("sample", args, self.options)
@@ -128,3 +144,9 @@ class AppsProgram:
     @staticmethod
     def _secret(value: str) -> pulumi.Output[str]:
         return pulumi.Output.secret(value)
+
+
+def collector(endpoint: str) -> dict[str, Any]:
+    """The Service behind an endpoint of OTLP, as the gateway's proxies are told it: they speak gRPC to it."""
+    name, _, domain = (urlsplit(endpoint).hostname or endpoint).partition(".")
+    return {"name": name, "namespace": domain.partition(".")[0], "port": OTLP_GRPC}

@@ -26,7 +26,7 @@ class SampleArgs(Args):
     """``chart``: the folder of the chart; ``image``: a full reference; ``after``: what has to be there before.
 
     ``credentials``: what each variable of ``CREDENTIALS`` holds, secret.  ``gateway``: values of the chart's gateway,
-    empty for none.
+    empty for none.  ``spans``: where spans are sent, OTLP over HTTP; None: none are made.
     """
 
     namespace: str
@@ -35,6 +35,7 @@ class SampleArgs(Args):
     settings: Settings
     credentials: dict[str, pulumi.Output[str]]
     gateway: dict[str, Any]
+    spans: pulumi.Output[str] | None
     after: list[pulumi.Resource]
 
 
@@ -64,9 +65,10 @@ class Sample(pulumi.ComponentResource):
 
 def _values(args: SampleArgs) -> dict[str, Any]:
     settings = args.settings
+    spans: dict[str, Any] = {"TASKSERVICE_OTLP_ENDPOINT": args.spans} if args.spans is not None else {}
     values: dict[str, Any] = {
         "image": args.image,
-        "config": dict(settings.config),
+        "config": {**spans, **settings.config},
         "secrets": {"create": False},
         "mongo": {"enabled": False, "externalUrlSecret": "taskservice-mongo"},
         "redis": {"enabled": False, "externalUrlSecret": "taskservice-redis"},
