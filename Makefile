@@ -27,20 +27,20 @@ ahead:
 	@$(PYTHON) -m taskservice_demo.ahead
 
 test:  ## lint and every layer of tests; a table at the end
-	@$(IN) python ci/scripts/layers.py
+	@$(PYTHON) ci/scripts/layers.py
 
 lint:  ## format, lint, types, import contracts, drift of generated files, links
-	@$(IN) python ci/scripts/layers.py lint
+	@$(PYTHON) ci/scripts/layers.py lint
 
 unit:  ## tests without I/O
-	@$(IN) python ci/scripts/layers.py unit unit_infra
+	@$(PYTHON) ci/scripts/layers.py unit unit_infra
 
 simulation charts integration lifecycle e2e platform:  ## one layer of tests
-	@$(IN) python ci/scripts/layers.py $@
+	@$(PYTHON) ci/scripts/layers.py $@
 
 .PHONY: clouds
 clouds:  ## clusters on EKS, GKE and AKS: types, structure, policy (installs 600 MB once)
-	@$(IN) python ci/scripts/layers.py clouds
+	@$(PYTHON) ci/scripts/layers.py clouds
 
 format:  ## rewrite the code to the house format
 	@$(IN) ruff format . && $(IN) ruff check --fix-only -q .

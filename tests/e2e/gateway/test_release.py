@@ -41,9 +41,10 @@ def test_a_pod_that_dies_without_a_word_costs_no_read(edge: Edge) -> None:
     with load.running():
         wait_for("requests before", lambda: len(load.samples) > 200, 90)
         for _ in range(2):
-            victim = edge.live.list("pods", "-l", "taskservice.dev/name=tasks")[0]["metadata"]["name"]
+            # Counted by pods: the TaskService may still say Ready of before, and the next to die would be the last one.
+            wait_for("two pods that serve", lambda: len(serving(edge)) == 2, 120, every=0.5)
+            victim = serving(edge)[0]
             edge.live.kubectl("delete", "pod", victim, "--grace-period=0", "--force")
-            edge.live.wait_ready("tasks", 120)
             seen = len(load.samples)
             wait_for("requests after", lambda seen=seen: len(load.samples) > seen + 200, 90)
     # A write that was under way may be lost: nobody but its caller can tell whether it may be repeated.
@@ -65,6 +66,14 @@ def test_a_proxy_that_leaves_takes_no_request_with_it(edge: Edge, reinstalled) -
     finally:
         load.stop()
     assert load.failures() == []
+
+
+def serving(edge: Edge) -> list[str]:
+    """Names of the task-service's pods that are ready and not about to end."""
+    pods = edge.live.list("pods", "-l", "taskservice.dev/name=tasks")
+    return sorted(
+        pod["metadata"]["name"] for pod in pods if is_ready(pod) and "deletionTimestamp" not in pod["metadata"]
+    )
 
 
 def overlaps(samples: list[Sample], revisions: list[str]) -> list[float]:
