@@ -117,3 +117,30 @@ def test_what_another_project_does_not_say_is_told_by_the_key_that_asks_for_it(
 ) -> None:
     with pytest.raises(PlatformError, match=r"Pulumi.test.yaml: apps:traces: Project observability has no output"):
         played({**stacks, "observability": {}}, seed=seed, sample={}, traces={})
+
+
+def test_what_is_promised_of_the_sample_is_promised_of_those_that_answer_requests(
+    stacks: dict[str, Any], seed: str
+) -> None:
+    slo = {"availability": "99.5", "latency": {"percentile": 95, "milliseconds": 500}}
+    values = played(stacks, seed=seed, sample={"slo": slo}).one("Chart", "sample").inputs["values"]
+    assert {name: values[name].get("slo") for name in ("auth", "tasks", "worker")} == {
+        "auth": slo,
+        "tasks": slo,
+        "worker": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("slo", "sentence"),
+    [
+        ({}, "apps:sample.slo: promises nothing: give availability, latency, or both, or leave slo out"),
+        ({"availability": "94"}, "apps:sample.slo.availability: .* not '94'"),
+        ({"latency": {"milliseconds": 0}}, "apps:sample.slo.latency.milliseconds: .* not 0"),
+    ],
+)
+def test_a_promise_that_the_operator_would_refuse_is_refused_by_its_key(
+    stacks: dict[str, Any], seed: str, slo: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(BadConfiguration, match=sentence):
+        played(stacks, seed=seed, sample={"slo": slo})

@@ -54,12 +54,34 @@ class CertManagerCertificate(Settings):
 Certificate = Annotated[SelfSignedCertificate | CertManagerCertificate, Field(discriminator="provider")]
 
 
+class Latency(Settings):
+    """``percentile`` percent of requests are answered within so many milliseconds, the end of a histogram's bucket."""
+
+    percentile: int = Field(default=99, ge=95, le=99)
+    milliseconds: int = Field(ge=1, le=60_000)
+
+
+class Slo(Settings):
+    """What is promised to callers, as TaskService.spec.slo has it; ``availability`` in percent, as text."""
+
+    availability: str | None = Field(default=None, pattern=r"^9[5-9](\.[0-9]{1,4})?$")
+    latency: Latency | None = None
+
+    @model_validator(mode="after")
+    def _promises(self) -> Self:
+        if self.availability is None and self.latency is None:
+            raise ValueError("promises nothing: give availability, latency, or both, or leave slo out")
+        return self
+
+
 class Sample(Settings):
     """The sample application: auth, tasks and worker."""
 
     image: ImageReference = "local:service"
     replicas: int = Field(default=2, ge=1, le=100)
     config: dict[str, str] = Field(default_factory=dict)
+    slo: Slo | None = None
+    """Of auth and of tasks; the worker answers nobody."""
     hostnames: list[str] = Field(default_factory=list)
     """Names that the gateway serves, where the stack has one; none: any name."""
     certificate: Certificate = SelfSignedCertificate(provider="self-signed")

@@ -78,6 +78,9 @@ def _values(args: SampleArgs) -> dict[str, Any]:
         "taskServiceAnnotations": {"pulumi.com/waitFor": "condition=Ready"},
         **{name: {"replicas": settings.replicas} for name in ("auth", "tasks", "worker")},
     }
+    if settings.slo:
+        for name in ("auth", "tasks"):
+            values[name]["slo"] = settings.slo.model_dump(by_alias=True, exclude_none=True)
     if args.gateway:
         values["gateway"] = {"enabled": True, **args.gateway}
     return values
