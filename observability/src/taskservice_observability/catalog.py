@@ -246,10 +246,10 @@ RABBIT_DISK_ALARM = _gauge(
 )
 VAULT_SEALED = _gauge("keeper_vault_sealed", (), Source.KEEPER, "1 while Vault is sealed")
 BACKUP_SUCCESS = _gauge(
-    "keeper_backup_last_success_timestamp_seconds", ("target",), Source.KEEPER, "when a backup was last made"
+    "keeper_backup_last_success_timestamp_seconds", ("target",), Source.KEEPER, "when a backup was last made; 0: never"
 )
 BACKUP_FAILURE = _gauge(
-    "keeper_backup_last_failure_timestamp_seconds", ("target",), Source.KEEPER, "when a backup last failed"
+    "keeper_backup_last_failure_timestamp_seconds", ("target",), Source.KEEPER, "when a backup last failed; 0: never"
 )
 UP = _gauge("up", (), Source.PROMETHEUS, "1 for a target that answered the last scrape")
 ALERTS = _gauge("ALERTS", ("alertname", "alertstate"), Source.PROMETHEUS, "1 for an alert that is pending or firing")

@@ -59,7 +59,8 @@ def provisioning(namespace: str = "observability") -> dict[str, Any]:
                 "spanStartTimeShift": "-5m",
                 "spanEndTimeShift": "5m",
                 "customQuery": True,
-                "query": '{taskservice=~".+"} | trace_id="${__trace.traceId}"',
+                # Of every pod: the gateway's are of no TaskService.
+                "query": '{k8s_namespace_name=~".+"} | trace_id="${__trace.traceId}"',
             },
             "nodeGraph": {"enabled": True},
         },

@@ -257,11 +257,20 @@ STORIES: tuple[Story, ...] = (
     ),
     *_pair(
         "BackupTooOld",
-        {SUCCESS: steady(0, 1700)},
+        {SUCCESS: steady(1, 1700)},
         {SUCCESS: steady(80000, 1700)},
         at="27h",
         expected={"target": "mongodb"},
     ),
+    Story("BackupTooOld", False, {SUCCESS: steady(0, 1700)}, "27h", "is not about what was never made"),
+    *_pair(
+        "BackupNeverMade",
+        {SUCCESS: steady(0, 1700)},
+        {SUCCESS: "0x1000 60000x700"},
+        at="27h",
+        expected={"target": "mongodb"},
+    ),
+    Story("BackupNeverMade", False, {SUCCESS: steady(0, 300)}, "5h", "leaves a new stack its first day"),
 )
 
 

@@ -25,10 +25,20 @@ ALERTS = (
     ),
     Alert(
         "BackupTooOld",
-        f"time() - max by (target) ({catalog.BACKUP_SUCCESS}) > 93600",
+        f"time() - max by (target) ({catalog.BACKUP_SUCCESS} > 0) > 93600",
         Severity.CRITICAL,
         "the newest backup of {{ $labels.target }} is older than a day",
         "{{ $labels.target }} was last backed up {{ $value | humanizeDuration }} ago: newer writes would be lost.",
         _PAGE,
+    ),
+    Alert(
+        "BackupNeverMade",
+        # 0 says never; a new stack has a day, as any other, to make its first.
+        f"max by (target) ({catalog.BACKUP_SUCCESS}) == 0",
+        Severity.CRITICAL,
+        "{{ $labels.target }} was never backed up",
+        "No backup of {{ $labels.target }} was made within a day: all of it would be lost.",
+        _PAGE,
+        hold="26h",
     ),
 )
