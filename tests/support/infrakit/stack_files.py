@@ -23,6 +23,11 @@ from taskservice_infra.passwords import new_seed
 STACKS = ("local", "staging", "production")
 PUBLISHED = "registry.example/taskservice/{}@sha256:" + "0123456789abcdef" * 4
 SEED = new_seed()
+OUTPUTS = {
+    ("secrets", "services"): [["apps", "auth"], ["apps", "tasks"], ["apps", "worker"]],
+    ("secrets", "keeper_image"): PUBLISHED.format("keeper"),
+}
+"""Outputs that a program looks into, by project and name."""
 
 
 def settings_of(project: Project, stack: str, published: bool = True) -> dict[str, Any]:
@@ -90,7 +95,8 @@ def outputs_of(contract: Any) -> dict[str, Any]:
             continue
         inner = typing.get_args(hint)[0]
         kind = typing.get_origin(inner) or inner
-        found[name] = {str: f"{name}-of-{contract.PROJECT}", dict: {}, list: [], int: 1, bool: True}.get(kind)
+        stand_in = {str: f"{name}-of-{contract.PROJECT}", dict: {}, list: [], int: 1, bool: True}.get(kind)
+        found[name] = OUTPUTS.get((contract.PROJECT, name), stand_in)
     return found
 
 

@@ -30,3 +30,11 @@ def test_a_project_that_is_not_up_is_named() -> None:
 
     with pytest.raises(PlatformError, match="Project cluster has no output"):
         play(reader, project="data")
+
+
+def test_the_setting_that_asks_for_an_output_is_named_by_its_file_and_key() -> None:
+    def reader() -> None:
+        pulumi.export("seen", read(ClusterOutputs, "apps:vault").context)
+
+    with pytest.raises(PlatformError, match=r"Pulumi.test.yaml: apps:vault: Project cluster has no output"):
+        play(reader, project="apps")

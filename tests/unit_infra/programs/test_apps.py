@@ -10,7 +10,7 @@ import pytest
 from infrakit.engine import Played, play
 from infrakit.machine import FakeMachine
 from taskservice_infra.components.apps.sample import CREDENTIALS
-from taskservice_infra.errors import BadConfiguration, PlatformError
+from taskservice_infra.errors import BadConfiguration
 from taskservice_infra.programs.apps import program
 from taskservice_infra.versions import ENVOY_GATEWAY
 
@@ -20,6 +20,13 @@ URLS = {
     "mongodb_vault_url": None,
     "redis_url": "redis://:redis-word@r/0",
     "bus_url": "amqp://u:bus-word@b/",
+}
+KEPT = {
+    "vault_address": "http://vault.secrets.svc:8200",
+    "ca_secret": None,
+    "ca_config_map": None,
+    "keeper_image": "docker.io/local/keeper:1",
+    "services": [["apps", "auth"], ["apps", "tasks"], ["apps", "worker"]],
 }
 OBSERVED = {
     "otlp_endpoint": "http://otel-collector.observability-nodes.svc.cluster.local:4318",
@@ -35,7 +42,7 @@ def played(stacks: dict[str, Any], machine: FakeMachine | None = None, **setting
         lambda: program(machine or FakeMachine()),
         project="apps",
         config=config,
-        stacks={"data": URLS, "observability": OBSERVED, **stacks},
+        stacks={"data": URLS, "observability": OBSERVED, "secrets": KEPT, **stacks},
     )
 
 
@@ -112,13 +119,6 @@ def test_a_stack_without_traces_needs_no_project_observability(stacks: dict[str,
     assert run.one("Chart", "sample").inputs["values"]["config"] == {}
 
 
-def test_what_another_project_does_not_say_is_told_by_the_key_that_asks_for_it(
-    stacks: dict[str, Any], seed: str
-) -> None:
-    with pytest.raises(PlatformError, match=r"Pulumi.test.yaml: apps:traces: Project observability has no output"):
-        played({**stacks, "observability": {}}, seed=seed, sample={}, traces={})
-
-
 def test_what_is_promised_of_the_sample_is_promised_of_those_that_answer_requests(
     stacks: dict[str, Any], seed: str
 ) -> None:
@@ -144,3 +144,43 @@ def test_a_promise_that_the_operator_would_refuse_is_refused_by_its_key(
 ) -> None:
     with pytest.raises(BadConfiguration, match=sentence):
         played(stacks, seed=seed, sample={"slo": slo})
+
+
+def test_with_vault_the_sample_reads_its_credentials_there_and_no_secret_holds_them(stacks: dict[str, Any]) -> None:
+    run = played(stacks, sample={}, vault={"pollSeconds": 20})
+    assert run.one("Chart", "taskservice-operator").inputs["values"]["vault"] == {
+        "address": KEPT["vault_address"],
+        "caConfigMap": "",
+        "pollSeconds": 20,
+    }
+    sample = run.one("Chart", "sample")
+    assert sample.inputs["values"]["vault"] == {"enabled": True}
+    handed = run.one("Secret")
+    assert (handed.inputs["metadata"]["namespace"], handed.secrets) == ("secrets", {"stringData"})
+    assert handed.inputs["stringData"]["TASKSERVICE_MONGO_URL"] == URLS["mongodb_url"]
+    assert "-word" not in json.dumps([made.inputs for made in run.made if made != handed])
+
+
+def test_the_sample_waits_until_its_credentials_are_in_vault(stacks: dict[str, Any]) -> None:
+    run = played(stacks, sample={}, vault={})
+    job = run.one("Job", "service-secrets")
+    assert job.inputs["metadata"]["namespace"] == "secrets"
+    (container,) = job.inputs["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == KEPT["keeper_image"]
+    assert f"--address={KEPT['vault_address']}" in container["args"]
+    assert job.urn in run.one("Chart", "sample").dependencies
+
+
+def test_a_vault_with_a_certificate_is_asked_by_it(stacks: dict[str, Any]) -> None:
+    certified = {**KEPT, "vault_address": "https://v:8200", "ca_secret": "vault-tls", "ca_config_map": "vault-ca"}
+    run = played({**stacks, "secrets": certified}, sample={}, vault={})
+    assert run.one("Chart", "taskservice-operator").inputs["values"]["vault"]["caConfigMap"] == "vault-ca"
+    pod = run.one("Job", "service-secrets").inputs["spec"]["template"]["spec"]
+    assert "--ca-file=/etc/vault-ca/ca.crt" in pod["containers"][0]["args"]
+    assert any(volume.get("secret", {}).get("secretName") == "vault-tls" for volume in pod["volumes"])
+
+
+def test_a_stack_without_vault_needs_no_project_secrets(stacks: dict[str, Any], seed: str) -> None:
+    run = played({**stacks, "secrets": {}}, seed=seed, sample={})
+    assert "vault" not in run.one("Chart", "taskservice-operator").inputs["values"]
+    assert run.all("Job") == []

@@ -44,7 +44,7 @@ def test_one_node_keeps_raft_storage_on_a_volume_and_asks_for_no_capability(stac
     assert set(configuration["storage"]) == {"raft"}
     assert configuration["disable_mlock"] is True
     assert run.outputs["vault_address"] == "http://vault.secrets.svc.cluster.local:8200"
-    assert run.outputs["ca_secret"] is None
+    assert (run.outputs["ca_secret"], run.outputs["ca_config_map"]) == (None, None)
 
 
 def test_every_pod_is_restricted(stacks: dict[str, Any]) -> None:
@@ -119,6 +119,10 @@ def test_several_nodes_join_by_tls_and_open_themselves(stacks: dict[str, Any], p
     desired = json.loads(run.one("ConfigMap", "vault-bootstrap-desired").inputs["data"]["desired.json"])
     assert desired["audit"] is (provider == "vault")
     assert run.outputs["ca_secret"] == "vault-tls"
+    copy = run.one("ConfigMap", "vault-ca")
+    assert copy.inputs["metadata"]["namespace"] == "taskservice-system"
+    assert copy.inputs["data"] == {"ca.crt": "AUTHORITY"}
+    assert run.outputs["ca_config_map"] == "vault-ca"
     for made, spec in pods(run):
         assert any(volume.get("secret", {}).get("secretName") == "vault-tls" for volume in spec["volumes"]), made.name
 

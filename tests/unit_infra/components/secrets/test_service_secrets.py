@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 
 import pulumi
+import pytest
 
 from infrakit.engine import Played, play
 from taskservice_infra.components.secrets.keeper import VaultEndpoint
-from taskservice_infra.components.secrets.service_secrets import ServiceSecrets, ServiceSecretsArgs
+from taskservice_infra.components.secrets.service_secrets import ServiceSecrets, ServiceSecretsArgs, described
+from taskservice_infra.errors import PlatformError
 from taskservice_keeper.vault.desired import Desired, Text
 
-SERVICES = (("apps", "auth"), ("apps", "tasks"), ("apps", "worker"))
+SERVICES = [["apps", "auth"], ["apps", "tasks"], ["apps", "worker"]]
 
 
 def played(mongodb: str = "mongodb://u:hush@m/", **more: str) -> Played:
@@ -70,3 +72,8 @@ def test_another_address_makes_another_job_which_does_not_repeat_it() -> None:
 
     assert annotations(played()) == annotations(played())
     assert annotations(played()) != annotations(played(mongodb="mongodb://u:other-hush@m/"))
+
+
+def test_accounts_that_have_no_role_are_refused_by_the_key_that_would_give_them_one() -> None:
+    with pytest.raises(PlatformError, match=r"secrets:services: lacks the ServiceAccounts tasks, worker of namespace"):
+        described([["apps", "auth"]], "apps", ())

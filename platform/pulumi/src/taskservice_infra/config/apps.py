@@ -88,6 +88,15 @@ class Sample(Settings):
     scale_down_delay_seconds: int = Field(default=300, ge=0)
 
 
+class Vault(Settings):
+    """The sample's credentials come from Vault of project ``secrets``, read by the operator for each service.
+
+    ``poll_seconds``: after which a secret is read again, and so how soon a new version of it is released.
+    """
+
+    poll_seconds: int = Field(default=60, ge=5, le=3600)
+
+
 class Traces(Settings):
     """Sample and gateway send spans to the collector of project ``observability``.
 
@@ -98,7 +107,7 @@ class Traces(Settings):
 
 
 class AppsSettings(Settings):
-    """All of ``apps:``; ``gateway``, ``sample`` and ``traces`` are left out where they are not named.
+    """All of ``apps:``; ``gateway``, ``sample``, ``vault`` and ``traces`` are left out where they are not named.
 
     ``seed``: what keys, tokens and passwords are derived from.
     """
@@ -107,15 +116,18 @@ class AppsSettings(Settings):
     operator: Operator = Operator()
     gateway: EnvoyGateway | None = None
     sample: Sample | None = None
+    vault: Vault | None = None
     traces: Traces | None = None
 
     def needs(self) -> dict[str, str]:
-        if self.sample is None:
-            return {}
-        return {"data": "sample", **({"observability": "traces"} if self.traces else {})}
+        wanted = {"secrets": ("vault", self.vault), "data": ("sample", self.sample)}
+        if self.sample:
+            wanted["observability"] = ("traces", self.traces)
+        return {project: key for project, (key, settings) in wanted.items() if settings}
 
     @model_validator(mode="after")
     def _has_a_seed(self) -> Self:
-        if self.seed is None and (self.sample is not None or self.gateway is not None):
+        derives = self.gateway is not None or (self.sample is not None and self.vault is None)
+        if self.seed is None and derives:
             raise ValueError(MISSING_SEED.format(project="apps"))
         return self

@@ -12,6 +12,7 @@ from pulumi import Output
 class SecretsOutputs:
     """``ca_secret``: the Secret that holds the certificate of Vault's signer (``ca.crt``), None for plain HTTP.
 
+    ``ca_config_map``: a ConfigMap with the same certificate in the operator's namespace.
     ``services``: namespace and ServiceAccount of each service that has a role; ``keeper_image``: a full reference.
     """
 
@@ -20,5 +21,6 @@ class SecretsOutputs:
 
     vault_address: Output[str]
     ca_secret: Output[str | None]
+    ca_config_map: Output[str | None]
     keeper_image: Output[str]
     services: Output[list[list[str]]]

@@ -15,13 +15,23 @@ from taskservice_infra.components.apps.gateway import CLASS, Gateway, GatewayArg
 from taskservice_infra.components.apps.operator import Operator, OperatorArgs
 from taskservice_infra.components.apps.sample import Sample, SampleArgs
 from taskservice_infra.components.cluster.access import cluster_provider, on
-from taskservice_infra.config.apps import AppsSettings, EnvoyGateway
+from taskservice_infra.components.secrets.desired import NAMESPACE as VAULT
+from taskservice_infra.components.secrets.keeper import VaultEndpoint
+from taskservice_infra.components.secrets.service_secrets import (
+    BUS,
+    MONGO,
+    REDIS,
+    ServiceSecrets,
+    ServiceSecretsArgs,
+)
+from taskservice_infra.config.apps import AppsSettings, EnvoyGateway, Vault
 from taskservice_infra.config.apps import Sample as SampleSettings
 from taskservice_infra.config.settings import from_engine
 from taskservice_infra.contracts.cluster import ClusterOutputs
 from taskservice_infra.contracts.data import DataOutputs
 from taskservice_infra.contracts.exchange import read
 from taskservice_infra.contracts.observability import ObservabilityOutputs
+from taskservice_infra.contracts.secrets import SecretsOutputs
 from taskservice_infra.local_machine import LocalMachine, ThisMachine
 from taskservice_infra.versions import ENVOY_GATEWAY, ENVOY_GATEWAY_CRDS
 
@@ -52,6 +62,7 @@ class AppsProgram:
         definitions = Definitions(
             "definitions", DefinitionsArgs(namespace=SYSTEM, chart=machine.chart("taskservice-crds")), self.options
         )
+        vault = self._vault(settings.vault) if settings.vault else {}
         operator = Operator(
             "operator",
             OperatorArgs(
@@ -59,6 +70,7 @@ class AppsProgram:
                 chart=machine.chart("taskservice-operator"),
                 image=image,
                 settings=settings.operator,
+                vault=vault,
                 after=[definitions],
             ),
             self.options,
@@ -68,6 +80,44 @@ class AppsProgram:
             needed.append(self._gateway(settings.gateway))
         if settings.sample:
             self._sample(settings.sample, after=needed)
+
+    def _vault(self, settings: Vault) -> dict[str, Any]:
+        """What the operator is told of Vault."""
+        return {
+            "address": self._secrets.vault_address,
+            "caConfigMap": self._secrets.ca_config_map.apply(lambda name: name or ""),
+            "pollSeconds": settings.poll_seconds,
+        }
+
+    @cached_property
+    def _secrets(self) -> SecretsOutputs:
+        return read(SecretsOutputs, "apps:vault")
+
+    def _in_vault(self, data: DataOutputs) -> pulumi.Resource:
+        """The addresses of the databases, put where the sample's services read them."""
+        secrets = self._secrets
+        endpoint = pulumi.Output.all(secrets.vault_address, secrets.ca_secret).apply(
+            lambda known: VaultEndpoint(known[0], (), known[1])
+        )
+        args = ServiceSecretsArgs(
+            namespace=VAULT,
+            services_namespace=APPS,
+            image=secrets.keeper_image,
+            endpoint=endpoint,
+            services=secrets.services,
+            addresses={MONGO: data.mongodb_url, REDIS: data.redis_url, BUS: data.bus_url},
+        )
+        return ServiceSecrets("service-secrets", args, self.options).done
+
+    def _in_secrets(self, data: DataOutputs) -> dict[str, pulumi.Output[str]]:
+        """What the sample's Secrets hold, where there is no Vault."""
+        return {
+            MONGO: data.mongodb_url,
+            REDIS: data.redis_url,
+            BUS: data.bus_url,
+            "TASKSERVICE_JWT_PRIVATE_KEY": self._secret(passwords.derive_signing_key(self._seed, "jwt")),
+            "TASKSERVICE_DIRECTORY_TOKEN": self._secret(passwords.derive(self._seed, "directory", length=48)),
+        }
 
     def _gateway(self, settings: EnvoyGateway) -> Gateway:
         built = settings.source == "built"
@@ -117,21 +167,16 @@ class AppsProgram:
     def _sample(self, settings: SampleSettings, after: list[pulumi.Resource]) -> None:
         data = read(DataOutputs, "apps:sample")
         gateway, certificates = self._way_in(settings)
+        held = [self._in_vault(data)] if self.settings.vault else []
         args = SampleArgs(
             namespace=APPS,
             chart=self.machine.chart("taskservice-app"),
             image=images.resolve(settings.image, self.machine),
             settings=settings,
-            credentials={
-                "TASKSERVICE_MONGO_URL": data.mongodb_url,
-                "TASKSERVICE_REDIS_URL": data.redis_url,
-                "TASKSERVICE_BUS_URL": data.bus_url,
-                "TASKSERVICE_JWT_PRIVATE_KEY": self._secret(passwords.derive_signing_key(self._seed, "jwt")),
-                "TASKSERVICE_DIRECTORY_TOKEN": self._secret(passwords.derive(self._seed, "directory", length=48)),
-            },
+            credentials={} if self.settings.vault else self._in_secrets(data),
             gateway=gateway,
             spans=self._collector if self.settings.traces else None,
-            after=[*after, *certificates],
+            after=[*after, *certificates, *held],
         )
         Sample("sample", args, self.options)
 

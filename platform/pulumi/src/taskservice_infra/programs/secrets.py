@@ -6,6 +6,7 @@ import pulumi
 
 from taskservice_infra import images
 from taskservice_infra.components.cluster.access import cluster_provider, on
+from taskservice_infra.components.secrets.authority import Authority, AuthorityArgs
 from taskservice_infra.components.secrets.bootstrap import Bootstrap, BootstrapArgs
 from taskservice_infra.components.secrets.desired import AUDIENCE, NAMESPACE, desired
 from taskservice_infra.components.secrets.keeper import BOOTSTRAP
@@ -24,6 +25,8 @@ from taskservice_infra.local_machine import LocalMachine, ThisMachine
 
 MONGODB_RECORD = ("data", "mongodb-backup")
 """Where project ``data`` leaves the record of its backups."""
+OPERATOR = "taskservice-system"
+"""The namespace in which project ``apps`` runs the operator."""
 
 
 def program(machine: LocalMachine | None = None) -> None:
@@ -76,6 +79,7 @@ def program(machine: LocalMachine | None = None) -> None:
         SecretsOutputs(
             vault_address=address,
             ca_secret=pulumi.Output.from_input(vault.endpoint.ca_secret),
+            ca_config_map=_authority(vault.endpoint.ca_secret, options),
             keeper_image=pulumi.Output.from_input(keeper),
             services=pulumi.Output.from_input([list(account) for account in accounts]),
         )
@@ -88,6 +92,13 @@ def _vault(settings: SecretsSettings, image: str, options: pulumi.ResourceOption
             return VaultDev("vault", VaultDevArgs(namespace=NAMESPACE, settings=dev, image=image), options)
         case chosen:
             return VaultChart("vault", VaultChartArgs(namespace=NAMESPACE, settings=chosen), options)
+
+
+def _authority(secret: str | None, options: pulumi.ResourceOptions) -> pulumi.Output[str | None]:
+    if secret is None:
+        return pulumi.Output.from_input(None)
+    args = AuthorityArgs(namespace=NAMESPACE, secret=secret, reader_namespace=OPERATOR)
+    return Authority("authority", args, options).config_map.apply(lambda name: name)
 
 
 def _audits_itself(settings: SecretsSettings) -> bool:

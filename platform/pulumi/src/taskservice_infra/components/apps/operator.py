@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pulumi
 from pulumi_kubernetes.helm.v4 import Chart
 
@@ -10,12 +12,16 @@ from taskservice_infra.config.apps import Operator as Settings
 
 
 class OperatorArgs(Args):
-    """``chart``: the folder of the chart; ``image``: a full reference; ``after``: what has to be there before."""
+    """``chart``: the folder of the chart; ``image``: a full reference; ``after``: what has to be there before.
+
+    ``vault``: values of the chart's ``vault``, empty for none.
+    """
 
     namespace: str
     chart: str
     image: str
     settings: Settings
+    vault: dict[str, Any]
     after: list[pulumi.Resource]
 
 
@@ -32,6 +38,7 @@ class Operator(pulumi.ComponentResource):
                 "image": args.image,
                 "replicas": args.settings.replicas,
                 "settings": dict(args.settings.settings),
+                **({"vault": args.vault} if args.vault else {}),
             },
             opts=child_of(self, depends_on=args.after),
         )

@@ -22,11 +22,16 @@ CREDENTIALS = {
 """The Secrets, and the variable that each holds."""
 
 
+DATABASES = {"mongo": "mongo", "redis": "redis", "rabbitmq": "bus"}
+"""The chart's own, which stay off, and whose Secret takes the place of each."""
+
+
 class SampleArgs(Args):
     """``chart``: the folder of the chart; ``image``: a full reference; ``after``: what has to be there before.
 
-    ``credentials``: what each variable of ``CREDENTIALS`` holds, secret.  ``gateway``: values of the chart's gateway,
-    empty for none.  ``spans``: where spans are sent, OTLP over HTTP; None: none are made.
+    ``credentials``: what each variable of ``CREDENTIALS`` holds, secret; empty: the services' are in Vault.
+    ``gateway``: values of the chart's gateway, empty for none.
+    ``spans``: where spans are sent, OTLP over HTTP; None: none are made.
     """
 
     namespace: str
@@ -51,7 +56,7 @@ class Sample(pulumi.ComponentResource):
                 string_data={variable: args.credentials[variable]},
                 opts=child_of(self),
             )
-            for secret, variable in CREDENTIALS.items()
+            for secret, variable in (CREDENTIALS.items() if args.credentials else ())
         ]
         Chart(
             "sample",
@@ -70,9 +75,7 @@ def _values(args: SampleArgs) -> dict[str, Any]:
         "image": args.image,
         "config": {**spans, **settings.config},
         "secrets": {"create": False},
-        "mongo": {"enabled": False, "externalUrlSecret": "taskservice-mongo"},
-        "redis": {"enabled": False, "externalUrlSecret": "taskservice-redis"},
-        "rabbitmq": {"enabled": False, "externalUrlSecret": "taskservice-bus"},
+        **{name: {"enabled": False, "externalUrlSecret": f"taskservice-{of}"} for name, of in DATABASES.items()},
         "rollout": {"scaleDownDelaySeconds": settings.scale_down_delay_seconds},
         # Without it, a release counts as done as soon as it is asked for.
         "taskServiceAnnotations": {"pulumi.com/waitFor": "condition=Ready"},
@@ -81,6 +84,8 @@ def _values(args: SampleArgs) -> dict[str, Any]:
     if settings.slo:
         for name in ("auth", "tasks"):
             values[name]["slo"] = settings.slo.model_dump(by_alias=True, exclude_none=True)
+    if not args.credentials:
+        values["vault"] = {"enabled": True}
     if args.gateway:
         values["gateway"] = {"enabled": True, **args.gateway}
     return values

@@ -30,8 +30,8 @@ class BootstrapArgs(Args):
     namespace: str
     name: str
     image: str | pulumi.Output[str]
-    endpoint: VaultEndpoint
-    desired: dict[str, Any]
+    endpoint: VaultEndpoint | pulumi.Output[VaultEndpoint]
+    desired: dict[str, Any] | pulumi.Output[dict[str, Any]]
     shares: int = 1
     threshold: int = 1
     inputs: tuple[str, ...] = ()
@@ -48,31 +48,16 @@ class Bootstrap(pulumi.ComponentResource):
         super().__init__("taskservice:secrets:Bootstrap", name, None, opts)
         self.args = args
         access = self._access()
-        desired = json.dumps(args.desired, indent=2, sort_keys=True)
-        version = keeper.fingerprint(args.desired, args.shares, args.threshold)
         files = ConfigMap(
             f"{args.name}-desired",
             metadata=self._metadata(f"{args.name}-desired"),
-            data={"desired.json": desired},
+            data={"desired.json": pulumi.Output.from_input(args.desired).apply(_text)},
             opts=child_of(self),
         )
-        template: Any = keeper.pod(
-            args.name,
-            args.image,
-            [
-                "vault", "bootstrap", *args.endpoint.arguments(), f"--keys={args.namespace}/{KEYS}",
-                "--desired=/etc/keeper/desired.json", f"--shares={args.shares}", f"--threshold={args.threshold}",
-            ],
-            service_account=args.name,
-            endpoint=args.endpoint,
-            volumes=[{"name": "desired", "configMap": {"name": f"{args.name}-desired"}}],
-            mounts=[{"name": "desired", "mountPath": "/etc/keeper", "readOnly": True}],
-            restart="OnFailure",
-        )  # fmt: skip
-        template["metadata"]["annotations"] = {
-            "taskservice.dev/desired": version,
-            "taskservice.dev/inputs": args.inputs_version,
-        }
+        # Another project's outputs are known only while the engine runs.
+        template = pulumi.Output.all(args.image, args.endpoint, args.desired, args.inputs_version).apply(
+            lambda known: self._template(*known)
+        )
         spec: Any = {"backoffLimit": 6, "activeDeadlineSeconds": PATIENCE_SECONDS, "template": template}
         self.done = Job(
             args.name,
@@ -87,6 +72,27 @@ class Bootstrap(pulumi.ComponentResource):
             ),
         )
         self.register_outputs({})
+
+    def _template(self, image: str, endpoint: VaultEndpoint, desired: dict[str, Any], inputs_version: str) -> Any:
+        args = self.args
+        template = keeper.pod(
+            args.name,
+            image,
+            [
+                "vault", "bootstrap", *endpoint.arguments(), f"--keys={args.namespace}/{KEYS}",
+                "--desired=/etc/keeper/desired.json", f"--shares={args.shares}", f"--threshold={args.threshold}",
+            ],
+            service_account=args.name,
+            endpoint=endpoint,
+            volumes=[{"name": "desired", "configMap": {"name": f"{args.name}-desired"}}],
+            mounts=[{"name": "desired", "mountPath": "/etc/keeper", "readOnly": True}],
+            restart="OnFailure",
+        )  # fmt: skip
+        template["metadata"]["annotations"] = {
+            "taskservice.dev/desired": keeper.fingerprint(desired, args.shares, args.threshold),
+            "taskservice.dev/inputs": inputs_version,
+        }
+        return template
 
     def _metadata(self, name: str) -> Any:
         return {"name": name, "namespace": self.args.namespace, "labels": workloads.labels(self.args.name)}
@@ -105,6 +111,10 @@ class Bootstrap(pulumi.ComponentResource):
             rules.append({"api_groups": [""], "resources": ["secrets"], "verbs": ["get"], "resource_names": names})
         role = Role(name, metadata=metadata, rules=rules, opts=child_of(self))
         return [account, role, bind(self, name, self.args.namespace, metadata)]
+
+
+def _text(desired: dict[str, Any]) -> str:
+    return json.dumps(desired, indent=2, sort_keys=True)
 
 
 def bind(component: pulumi.ComponentResource, name: str, namespace: str, metadata: Any) -> RoleBinding:

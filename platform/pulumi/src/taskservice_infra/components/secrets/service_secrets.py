@@ -6,6 +6,7 @@ Addresses come from project ``data``; a Secret hands them to the bootstrap, whic
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Container
 from typing import Any
 
 import pulumi
@@ -14,8 +15,9 @@ from pulumi_kubernetes.core.v1 import Secret
 from taskservice_infra.components import workloads
 from taskservice_infra.components.component import Args, child_of
 from taskservice_infra.components.secrets.bootstrap import Bootstrap, BootstrapArgs
-from taskservice_infra.components.secrets.desired import desired
+from taskservice_infra.components.secrets.desired import NAMESPACE, desired
 from taskservice_infra.components.secrets.keeper import VaultEndpoint
+from taskservice_infra.errors import PlatformError
 
 NAME = "service-secrets"
 MONGO, REDIS, BUS = "TASKSERVICE_MONGO_URL", "TASKSERVICE_REDIS_URL", "TASKSERVICE_BUS_URL"
@@ -30,14 +32,14 @@ TAKEN = {
 class ServiceSecretsArgs(Args):
     """``addresses``: by the variable that the services read them from, secret; ``services_namespace``: where they run.
 
-    ``services``: all that have a role in Vault, as (namespace, ServiceAccount).
+    ``services``: all that have a role in Vault, as [namespace, ServiceAccount].
     """
 
     namespace: str
     services_namespace: str
     image: str | pulumi.Output[str]
-    endpoint: VaultEndpoint
-    services: tuple[tuple[str, str], ...]
+    endpoint: VaultEndpoint | pulumi.Output[VaultEndpoint]
+    services: list[list[str]] | pulumi.Output[list[list[str]]]
     addresses: dict[str, pulumi.Output[str]]
 
 
@@ -61,7 +63,9 @@ class ServiceSecrets(pulumi.ComponentResource):
                 name=NAME,
                 image=args.image,
                 endpoint=args.endpoint,
-                desired=desired(args.services, _addresses(args)),
+                desired=pulumi.Output.from_input(args.services).apply(
+                    lambda known: described(known, args.services_namespace, args.addresses)
+                ),
                 inputs=(NAME,),
                 inputs_version=_version(args.addresses),
                 after=[inputs],
@@ -72,16 +76,29 @@ class ServiceSecrets(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _addresses(args: ServiceSecretsArgs) -> dict[str, dict[str, Any]]:
-    """The fields of each path that quote an address."""
-    return {
-        f"taskservices/{args.services_namespace}/{service}": {
-            variable: {"kind": "text", "text": f"${{secret:{args.namespace}/{NAME}#{variable}}}"}
+def described(services: list[list[str]], namespace: str, addresses: Container[str]) -> dict[str, Any]:
+    """All of what Vault should hold: the bootstrap takes away the access of services that it is not told of.
+
+    ``namespace``: the sample's; ``addresses``: the variables that there are addresses for.
+    Raises PlatformError when a service of the sample has no role.
+    """
+    accounts = [(place, account) for place, account in services]
+    lacking = [name for name in TAKEN if (namespace, name) not in accounts]
+    if lacking:
+        raise PlatformError(
+            f"Pulumi.{pulumi.get_stack()}.yaml: secrets:services: lacks the ServiceAccounts {', '.join(lacking)} of "
+            f"namespace {namespace}, with which the sample reads from Vault (apps:vault)."
+        )
+    fields = {
+        f"taskservices/{namespace}/{service}": {
+            variable: {"kind": "text", "text": f"${{secret:{NAMESPACE}/{NAME}#{variable}}}"}
             for variable in variables
-            if variable in args.addresses
+            if variable in addresses
         }
         for service, variables in TAKEN.items()
     }
+    # The device of the audit is there since project secrets is up.
+    return desired(accounts, fields, audit=False)
 
 
 def _version(addresses: dict[str, pulumi.Output[str]]) -> pulumi.Output[str]:
