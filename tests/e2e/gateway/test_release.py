@@ -41,9 +41,9 @@ def test_a_pod_that_dies_without_a_word_costs_no_read(edge: Edge) -> None:
     with load.running():
         wait_for("requests before", lambda: len(load.samples) > 200, 90)
         for _ in range(2):
-            # Counted by pods: the TaskService may still say Ready of before, and the next to die would be the last one.
-            wait_for("two pods that serve", lambda: len(serving(edge)) == 2, 120, every=0.5)
-            victim = serving(edge)[0]
+            # A proxy that has not been told yet of the pod that came has only the one that is about to die.
+            wait_for("two pods that serve, and are known", lambda: is_known(edge, serving(edge)), 120, every=0.5)
+            (victim, _), _ = serving(edge)
             edge.live.kubectl("delete", "pod", victim, "--grace-period=0", "--force")
             seen = len(load.samples)
             wait_for("requests after", lambda seen=seen: len(load.samples) > seen + 200, 90)
@@ -68,12 +68,19 @@ def test_a_proxy_that_leaves_takes_no_request_with_it(edge: Edge, reinstalled) -
     assert load.failures() == []
 
 
-def serving(edge: Edge) -> list[str]:
-    """Names of the task-service's pods that are ready and not about to end."""
+def serving(edge: Edge) -> list[tuple[str, str]]:
+    """Name and address of the task-service's pods that are ready and not about to end."""
     pods = edge.live.list("pods", "-l", "taskservice.dev/name=tasks")
-    return sorted(
-        pod["metadata"]["name"] for pod in pods if is_ready(pod) and "deletionTimestamp" not in pod["metadata"]
-    )
+    return [
+        (pod["metadata"]["name"], pod["status"]["podIP"])
+        for pod in pods
+        if is_ready(pod) and "deletionTimestamp" not in pod["metadata"]
+    ]
+
+
+def is_known(edge: Edge, pods: list[tuple[str, str]]) -> bool:
+    """Whether there are two pods and the proxy sends reads to both and to nobody else."""
+    return len(pods) == 2 and edge.upstreams("reads") == {address for _, address in pods}
 
 
 def overlaps(samples: list[Sample], revisions: list[str]) -> list[float]:

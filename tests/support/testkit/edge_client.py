@@ -5,9 +5,14 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import re
+import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from taskservice_demo.load import PASSWORD, Target
@@ -16,6 +21,8 @@ from testkit.live import Live
 PROXIES = "envoy-gateway-system"
 HOST = "tasks.example.org"
 REVISION = "x-taskservice-revision"
+ADMIN_PORT = 19000
+"""Of Envoy, on the loopback of the proxy's pod only."""
 TLS_SECRET = "taskservice-tls"
 
 
@@ -104,6 +111,36 @@ class Edge:
                     return entry
             assert time.monotonic() < end, f"no such line; the last ones:\n{text[-2000:]}"
             time.sleep(1)
+
+    def upstreams(self, route: str, rule: int = 0) -> set[str]:
+        """The addresses of pods to which a proxy sends the requests of a rule of a route, as it says itself."""
+        labels = f"gateway.envoyproxy.io/owning-gateway-namespace={self.live.namespace}"
+        proxy = self.live.stage.kubectl("get", "pods", "-n", PROXIES, "-l", labels, "-o", "name").split()[0]
+        with _forwarded(
+            [*self.live.stage.kubectl.base, "port-forward", "-n", PROXIES, proxy, f":{ADMIN_PORT}"]
+        ) as port:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/clusters?format=json", timeout=10) as answer:
+                clusters = json.load(answer)["cluster_statuses"]
+        return {
+            host["address"]["socket_address"]["address"]
+            for cluster in clusters
+            if cluster["name"] == f"httproute/{self.live.namespace}/{route}/rule/{rule}"
+            for host in cluster.get("host_statuses", ())
+        }
+
+
+@contextmanager
+def _forwarded(command: Sequence[str | Path]) -> Iterator[int]:
+    """The local port of a ``kubectl port-forward``, which ends with the context."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            found = re.search(r"127\.0\.0\.1:(\d+)", said)
+            assert found, f"no port was forwarded: {said}"
+            yield int(found[1])
+        finally:
+            process.terminate()
 
 
 def _read(response: http.client.HTTPResponse) -> Answer:
