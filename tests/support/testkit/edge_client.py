@@ -116,10 +116,10 @@ class Edge:
         """The addresses of pods to which a proxy sends the requests of a rule of a route, as it says itself."""
         labels = f"gateway.envoyproxy.io/owning-gateway-namespace={self.live.namespace}"
         proxy = self.live.stage.kubectl("get", "pods", "-n", PROXIES, "-l", labels, "-o", "name").split()[0]
-        with _forwarded(
-            [*self.live.stage.kubectl.base, "port-forward", "-n", PROXIES, proxy, f":{ADMIN_PORT}"]
-        ) as port:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/clusters?format=json", timeout=10) as answer:
+        forward = [*self.live.stage.kubectl.base, "port-forward", "-n", PROXIES, proxy, f":{ADMIN_PORT}"]
+        with _forwarded(forward) as port:
+            answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/clusters?format=json", timeout=10)
+            with answer:
                 clusters = json.load(answer)["cluster_statuses"]
         return {
             host["address"]["socket_address"]["address"]
