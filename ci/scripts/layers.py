@@ -274,4 +274,9 @@ def report(results: list[Result], wall_seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
+    except subprocess.CalledProcessError:
+        sys.exit("an environment could not be made: what pip or venv said is above")
