@@ -274,6 +274,143 @@ def stable_is_deleted_by_hand_before_an_abort(s: Stage) -> None:
     s.run(200)
 
 
+CANARY = a_taskservice().replicas(10).rollout(progressDeadlineSeconds=60).by_steps(10, "30s", 50, "30s", 100)
+CANARY_BY_HAND = CANARY.by_steps(20, None, 60, None)
+
+
+@story(CANARY)
+def canary_10_50_100(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(150)
+
+
+@story(CANARY_BY_HAND)
+def canary_is_promoted_step_by_step_and_in_full(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(20).asks("promote")
+    s.run(40).apply(s.resource.image("app:3"))
+    s.run(60).asks("promote-full")
+    s.run(60)
+
+
+@story(CANARY)
+def canary_is_aborted_at_a_step_and_tried_again(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(55).asks("abort")
+    s.run(60).asks("retry", "wanted")
+    s.run(150)
+
+
+@story(CANARY)
+def canary_crash_loops_before_any_request(s: Stage) -> None:
+    s.image_lives("app:2", crashes)
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(150)
+
+
+@story(CANARY)
+def canary_crash_loops_at_more_weight(s: Stage) -> None:
+    s.image_lives("app:2", lambda pod: pod.age >= 4 and int(pod.name[-5:]) <= 18)
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(200)
+
+
+@story(CANARY)
+def canary_loses_every_pod(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(60).image_lives("app:2", crashes, "every pod of app:2 begins to crash")
+    s.run(60)
+
+
+@story(CANARY_BY_HAND)
+def change_in_mid_canary(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(20).asks("promote")
+    s.run(40).apply(s.resource.image("app:3"))
+    s.run(60).asks("promote")
+    s.run(40).asks("promote")
+    s.run(40)
+
+
+@story(CANARY_BY_HAND)
+def reverted_in_mid_canary(s: Stage) -> None:
+    first = s.resource
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(20).asks("promote")
+    s.run(40).apply(first)
+    s.run(60)
+
+
+@story(CANARY)
+def bad_canary_then_bad_canary(s: Stage) -> None:
+    s.image_lives("app:2", crashes)
+    s.image_lives("app:3", dies_when_live(15))
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(90).apply(s.resource.image("app:3"))
+    s.run(120)
+
+
+@story(CANARY.by_steps(10, "200s", 50))
+def canary_pauses_for_longer_than_the_deadline(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(280)
+
+
+@story(CANARY_BY_HAND)
+def replicas_change_in_mid_canary(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(20).asks("promote")
+    s.run(40).apply(s.resource.replicas(20), "kubectl scale --replicas=20")
+    s.run(40).apply(s.resource.replicas(5), "kubectl scale --replicas=5")
+    s.run(40).asks("promote")
+    s.run(40)
+
+
+@story(CANARY_BY_HAND)
+def strategy_changes_in_mid_canary(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(20).asks("promote")
+    s.run(40).apply(s.resource.rollout(strategy="BlueGreen"), "spec.rollout.strategy: BlueGreen")
+    s.run(60)
+
+
+@story(WEB.promoted_by_hand())
+def strategy_changes_to_canary_in_mid_air(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.until("Verifying").run(10).apply(s.resource.by_steps(50, None), "spec.rollout.strategy: Canary")
+    s.run(40).asks("promote")
+    s.run(40)
+
+
+@story(CANARY_BY_HAND)
+def steps_change_in_mid_canary(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(20).asks("promote")
+    s.run(40).apply(s.resource.by_steps(10, "20s"), "other steps: 10 %, 20 s")
+    s.run(90)
+
+
+@story(a_taskservice().replicas(1).rollout(progressDeadlineSeconds=60).by_steps(10, "20s", 50, "20s"))
+def canary_of_a_single_replica(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(90)
+
+
+@story(CANARY.by_steps(50, "20s", maxSurge=0, maxUnavailable=2))
+def canary_without_a_pod_to_spare(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(120)
+
+
+@story(CANARY_BY_HAND)
+def canary_paused_by_the_spec(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(20).apply(s.resource.paused(), "set spec.paused")
+    s.run(5).asks("promote")
+    s.run(90).apply(s.resource.paused(False), "unset spec.paused")
+    s.run(30)
+
+
 def played(name: str, seed: int | None = None) -> Stage:
     resource, play = STORIES[name]
     stage = Stage(resource, seed)

@@ -75,6 +75,10 @@ def metric(**settings: Any) -> Json:
     return IMAGE | {"rollout": {"analysis": {"prePromotion": [{"name": "smoke", **settings}]}}}
 
 
+def canary(*steps: Json, **fields: Any) -> Json:
+    return IMAGE | {"rollout": {"strategy": "Canary", "canary": {"steps": list(steps), **fields}}}
+
+
 def blue_green(**settings: Any) -> Json:
     return IMAGE | {"rollout": {"blueGreen": settings}}
 
@@ -137,7 +141,23 @@ REFUSED: dict[str, tuple[Json, str]] = {
         IMAGE | {"autoscaling": {"maxReplicas": 2, "metrics": [{}]}},
         "spec.autoscaling.metrics[0].type: Required value",
     ),
-    "an unknown strategy": (IMAGE | {"rollout": {"strategy": "Canary"}}, 'supported values: "BlueGreen"'),
+    "an unknown strategy": (
+        IMAGE | {"rollout": {"strategy": "Rolling"}},
+        'supported values: "BlueGreen", "Canary"',
+    ),
+    "a canary without steps": (IMAGE | {"rollout": {"strategy": "Canary"}}, "give rollout.canary.steps, such as"),
+    "a canary with no steps": (canary(), "give rollout.canary.steps, such as"),
+    "a canary that begins with a pause": (canary({"pause": {}}), "the first step must be a setWeight"),
+    "a step of both kinds": (canary({"setWeight": 5, "pause": {}}), "exactly one of setWeight and pause"),
+    "a step of neither kind": (canary({"setWeight": 5}, {}), "exactly one of setWeight and pause"),
+    "a weight of nothing": (canary({"setWeight": 0}), "greater than or equal to 1"),
+    "a weight of more than all": (canary({"setWeight": 101}), "less than or equal to 100"),
+    "a surge in words": (canary({"setWeight": 5}, maxSurge="two"), "spec.rollout.canary.maxSurge"),
+    "a negative surge": (canary({"setWeight": 5}, maxSurge=-1), "give a number of pods from 0 to 1000"),
+    "a canary that autoscales": (
+        canary({"setWeight": 5}) | {"autoscaling": {"maxReplicas": 3}},
+        "use strategy BlueGreen, or replicas instead of autoscaling",
+    ),
     "an unknown field": (IMAGE | {"replica": 2}, 'unknown field "spec.replica"'),
     "a negative scale-down delay": (blue_green(scaleDownDelaySeconds=-1), "greater than or equal to 0"),
     "a negative promotion delay": (blue_green(autoPromotionSeconds=-5), "greater than or equal to 0"),
@@ -297,7 +317,10 @@ def test_an_image_is_enough_and_everything_else_is_filled_in(taskservices) -> No
     }
 
 
-@pytest.mark.parametrize("spec", [IMAGE, FULL], ids=["minimal", "full"])
+BY_STEPS = canary({"setWeight": 10}, {"pause": {"seconds": 60}}, {"setWeight": 50}, {"pause": {}}, maxSurge=1)
+
+
+@pytest.mark.parametrize("spec", [IMAGE, FULL, BY_STEPS], ids=["minimal", "full", "canary"])
 def test_what_is_stored_is_what_the_code_believes_the_defaults_to_be(taskservices, spec: Json) -> None:
     stored = taskservices.admit(spec)["spec"]
     assert stored == apply_defaults(spec_schema(), spec)

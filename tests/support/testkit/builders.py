@@ -77,6 +77,11 @@ class TaskServiceBuilder:
     def blue_green(self, **fields: Any) -> TaskServiceBuilder:
         return self.rollout(blueGreen={**self.spec.get("rollout", {}).get("blueGreen", {}), **fields})
 
+    def by_steps(self, *steps: int | str | None, **fields: Any) -> TaskServiceBuilder:
+        """Canary: a number is a weight, ``"30s"`` a pause, None a pause until promoted."""
+        canary = {**self.spec.get("rollout", {}).get("canary", {}), **fields}
+        return self.rollout(strategy="Canary", canary={**canary, "steps": [_step(step) for step in steps]})
+
     def promoted_by_hand(self) -> TaskServiceBuilder:
         return self.blue_green(autoPromotion=False)
 
@@ -140,6 +145,12 @@ class TaskServiceBuilder:
         assert isinstance(wanted, Wanted), wanted
         bare = tuple(ConfigSource(s.name, mount_path=s.mount_path, secret=s.secret) for s in wanted.sources)
         return Record(wanted.revision, wanted.template, wanted.autoscaling, bare, colour, number)
+
+
+def _step(step: int | str | None) -> Json:
+    if isinstance(step, int):
+        return {"setWeight": step}
+    return {"pause": {"seconds": int(step.removesuffix("s"))} if step else {}}
 
 
 def a_taskservice(name: str = "web") -> TaskServiceBuilder:

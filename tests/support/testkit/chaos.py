@@ -65,9 +65,20 @@ class Story:
             first = first.analysed_before(count=2, intervalSeconds=3)
         if self.random.random() < 0.5:
             first = first.analysed_after(count=3, intervalSeconds=4)
+        if self.random.random() < 0.4 and "autoscaling" not in first.spec:
+            first = self._by_steps(first)
         if self.random.random() < 0.4:
             first = first.vault_secret("login")
         return first
+
+    def _by_steps(self, resource: TaskServiceBuilder) -> TaskServiceBuilder:
+        """A canary with steps of all kinds, which a Deployment of any size may have."""
+        pick = self.random.choice
+        weights = sorted(self.random.sample((1, 10, 25, 50, 75, 90, 99, 100), pick((1, 2, 3))))
+        steps: list[int | str | None] = []
+        for weight in weights:
+            steps += [weight, *pick(((), ("5s",), ("20s",), ("90s",), (None,)))]
+        return resource.by_steps(*steps, maxSurge=pick(("25%", 0, 1, 2)), maxUnavailable=pick(("25%", 0, 1)))
 
     def _life(self) -> Any:
         return self.random.choice((STARTS, STARTS, STARTS, starts(12), crashes, never, flaps(), dies_when_live()))
@@ -83,6 +94,7 @@ class Story:
                 self.random.choice(deeds)()
             if self.world.status.get("phase") == "Proving" and self.random.random() < 0.04:
                 self._lose_stable()
+            self._trip_after_steps()
             if self.random.random() < 0.06:
                 self.simulation.crash_soon(self.random.randrange(8))
             self.simulation.tick()
@@ -99,7 +111,7 @@ class Story:
         rare: list[Callable[[], None]] = [
             lambda: self._edit(self.resource.replicas(pick((0, 1, 2, 3, 5)))),
             lambda: self._edit(self.resource.image(pick(IMAGES)).replicas(pick((1, 2, 4)))),
-            lambda: self._edit(self.resource.autoscaled(pick((1, 2, 3)), 6)),
+            lambda: self._edit(self.resource.rollout(strategy="BlueGreen").autoscaled(pick((1, 2, 3)), 6)),
             lambda: self._edit(self.resource.not_autoscaled()),
             lambda: self._edit(self.resource.paused(not self.resource.spec.get("paused", False))),
             lambda: self._edit(self.resource.paused(False)),
@@ -116,6 +128,9 @@ class Story:
             lambda: self._vault(self.secret),
             lambda: self._verb("retry", "wanted"),
             lambda: self._verb("promote", "wanted"),
+            lambda: self._verb("promote-full", "candidate"),
+            lambda: self._edit(self._by_steps(self.resource.not_autoscaled())),
+            lambda: self._edit(self.resource.rollout(strategy="BlueGreen")),
             lambda: self._verb("abort", "active"),
             self._demand,
             self._delete_something,
@@ -175,6 +190,7 @@ class Story:
                 continue
             if key.kind == "Deployment":
                 self.world.scale_by_subresource(key, self.random.randrange(1, 5), "kubectl")
+                self.invariants.scaled_by_hand_at = self.world.now
                 return
             if key.kind == "Service" and key.name == self.world.owner.preview:
                 self.world.replace(key, selector={"nobody": "knows"})
@@ -190,6 +206,18 @@ class Story:
             self._verb("abort", "candidate")
             self.simulation.tick()
             self._edit(self.resource.image(self.random.choice(IMAGES)))
+
+    def _trip_after_steps(self) -> None:
+        """The operator dies between the intent to promote a canary and the switch, and then pods are lost."""
+        status = self.world.status
+        canary, candidate = status.get("canary"), (status.get("revisions") or {}).get("candidate")
+        if canary is None or self.random.random() < 0.5:
+            return
+        if status["phase"] == "Stepping" and canary["stepIndex"] == canary["stepCount"]:
+            self.simulation.crash_soon(self.random.choice((1, 1, 2, 3)))
+        if status["phase"] == "Promoting" and self.world.spread:
+            images = {pod.image for pod in self.world.pods.values() if pod.revision == candidate}
+            self.world.lives.update({image: self.random.choice((never, crashes, flaps())) for image in images})
 
     def _collide(self) -> None:
         key = ObjectKey("v1", "Service", self.world.owner.preview)
@@ -220,6 +248,11 @@ class Story:
         plan = self.simulation.reconcile()
         require(plan.is_empty(world.status), f"an idle TaskService is written to: {plan.actions}")
         self._check_end(resource)
+        if world.status["phase"] == "Stepping":
+            self._verb("promote-full", "candidate")
+            self.simulation.run(QUIET_SECONDS)
+            require(world.status["phase"] in ("Stable", "Failed", "Returning"), "steps for ever")
+            self._check_end(resource)
 
     def _check_end(self, resource: TaskServiceBuilder) -> None:
         world, status = self.world, self.world.status
@@ -230,7 +263,8 @@ class Story:
             phase == "Returning" and world.ready(revisions["stable"]) == 0 and world.ready(revisions["candidate"]) > 0
         )
         require(not held or status["blockedOn"]["reason"] == "StableUnavailable", "waits, and does not say for what")
-        require(phase in ("Stable", "Failed") or held, f"rests in {phase}: {status['step']}")
+        asks = phase == "Stepping" and "kubectl taskservice promote" in status["step"]
+        require(phase in ("Stable", "Failed") or held or asks, f"rests in {phase}: {status['step']}")
         require(
             revisions["wanted"] == resource.revision(world.sources, world.vault),
             "another revision is wanted than the spec says",
@@ -242,11 +276,11 @@ class Story:
             healthy = world.lives[resource.spec["image"]] is STARTS
             ready = {c["type"]: c["status"] for c in status["conditions"]}["Ready"]
             require(not healthy or ready == "True", f"healthy and not Ready: {status['step']}")
-        else:
+        elif not asks:
             require(status["failure"]["revision"] == revisions["wanted"], "Failed, but not for what is wanted")
         # The live one is the active one, except after first releases of which none was ever whole.
         left = {pod.revision for pod in world.pods.values()} - {world.live_revision, revisions.get("candidate")}
-        left -= {revisions["stable"]} if held else set()
+        left -= {revisions["stable"]} if held or asks else set()
         require(not left, f"pods of {left} are left over")
         retiring = {entry["revision"] for entry in status.get("retiring") or ()} - {world.live_revision}
         require(not retiring, f"{retiring} are still retiring")

@@ -74,10 +74,12 @@ class Scribe(Observer):
             return
         conditions = "".join(c["type"][0] if c["status"] == "True" else "-" for c in status["conditions"][:4])
         sides = " ".join(
-            f"{side}{'*' if side == world.live_revision else ''} {world.ready(side)}/{world.replicas(side)}"
+            f"{side}{'*' if world.selects(side) else ''} {world.ready(side)}/{world.replicas(side)}"
             for side in self._revisions()
         )
-        state = self._named(f"{status['phase']} [{conditions}] | {sides} | {status['step']}")
+        canary = status.get("canary")
+        weight = f" {canary['observedWeight']} % of {canary['desiredWeight']} %" if canary else ""
+        state = self._named(f"{status['phase']}{weight} [{conditions}] | {sides} | {status['step']}")
         if state != self._state:
             self._state = state
             self.lines.append(f"      {state}")
@@ -97,8 +99,10 @@ class Scribe(Observer):
         detail = ""
         spec = manifest.get("spec") or {}
         if key.kind == "Service":
-            self._alias(spec["selector"][names.LABEL_REVISION])
-            detail = f" → {spec['selector'][names.LABEL_REVISION]}"
+            revision = spec["selector"].get(names.LABEL_REVISION, "")
+            if revision:
+                self._alias(revision)
+            detail = f" → {revision or 'every revision'}"
         elif key.kind == "Deployment":
             detail = f" replicas {spec['replicas']}" if "replicas" in spec else " (replicas: the autoscaler's)"
         elif key.kind == "HorizontalPodAutoscaler" and spec:
@@ -154,9 +158,11 @@ class Stage:
 
     def asks(self, verb: str, role: str = "candidate") -> None:
         revision = self.world.status["revisions"][role]
-        self._invariants.asks(verb, revision)
+        earlier = sum(value.startswith(revision) for value in self._invariants.asked.get(verb, ()))
+        value = f"{revision}@{earlier + 1}" if earlier else revision
+        self._invariants.asks(verb, value)
         self.scribe.says("you", f"kubectl taskservice {verb} ({revision})")
-        self.world.annotate(verb, revision)
+        self.world.annotate(verb, value)
 
     def image_lives(self, image: str, life: Life, says: str = "") -> None:
         if says:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from taskservice_operator.api import names
 from taskservice_operator.api.status import parse_time
 from taskservice_operator.core import rollout
 from taskservice_operator.core.model import Action, Apply, Create, Delete, Note, ObjectKey, Plan, WriteStatus
+from testkit import canary_invariants as canary
 from testkit.simulation import Observer
 from testkit.world import World
 
@@ -34,6 +36,7 @@ class Invariants(Observer):
         self.counted: dict[str, int] = {}
         self.asked: dict[str, list[str]] = {}
         self.tampered: set[ObjectKey] = set()
+        self.scaled_by_hand_at: datetime | None = None
 
     def changed_spec(self) -> None:
         self.tried_in_vain.clear()
@@ -59,6 +62,11 @@ class Invariants(Observer):
 
     def _check_switch(self, world: World, target: str | None, plan: Plan) -> None:
         selected = world.live_revision
+        if target is None:
+            canary.check_spreading(world, plan)
+            return
+        if world.spread:
+            canary.check_gathering(world, target, plan)
         if selected is None or selected == target:
             return
         empty = world.taskservice["spec"].get("replicas", 2) == 0 or (plan.status.get("size") or {}).get("active") == 0
@@ -95,6 +103,8 @@ class Invariants(Observer):
         revision = existing["metadata"]["labels"][names.LABEL_REVISION]
         wanted, now = manifest["spec"].get("replicas"), existing["spec"]["replicas"]
         status = plan.status
+        if world.spread and wanted is not None:
+            canary.check_scaling(world, revision, wanted, plan)
         if wanted is None or wanted >= now or revision != world.live_revision:
             return
         revisions = status.get("revisions") or {}
@@ -106,6 +116,7 @@ class Invariants(Observer):
         by_request = revision == revisions["active"] and wanted == declared
         asked = (declared, world.taskservice["spec"].get("replicas", 2))
         by_request = by_request or (revision == revisions.get("candidate") and wanted in asked)
+        by_request = by_request or canary.makes_room(world, wanted, plan)
         require(by_request, f"scales live {revision} from {now} to {wanted} (asked for: {declared}, {status['phase']})")
 
     def _check_delete(self, world: World, key: ObjectKey) -> None:
@@ -132,13 +143,17 @@ class Invariants(Observer):
         ):
             back = world.live_revision == revisions["stable"]
             nobody = world.ready(revisions["stable"]) == 0 and world.ready(revisions["candidate"]) > 0
-            require(back or nobody or gone(world, revisions["stable"]), "was told to return and did not")
+            size = canary.size_of(world, status)
+            small = bool(status.get("canary")) and world.ready(revisions["stable"]) < canary.fewest(world, size)
+            require(back or nobody or small or gone(world, revisions["stable"]), "was told to return and did not")
             empty = (status.get("size") or {}).get("active") == 0
             key = ObjectKey("apps/v1", "ControllerRevision", world.owner.child(revisions["stable"]))
             up = world.replicas(revisions["stable"]) > 0 or empty or key not in world.objects
             require(up, "stable was scaled to zero before the return")
         self._check_dead_side(world, status)
+        canary.check_state(world, status, self.scaled_by_hand_at)
         for note in notes:
+            canary.check_note(world, note, status)
             self._check_note(note, status)
         failure = status.get("failure")
         if status["phase"] == "Failed" and failure:

@@ -256,7 +256,7 @@ class World:
         live = self.live_revision
         for pod in self.pods.values():
             pod.age += seconds
-            pod.live_for += seconds if pod.revision == live else 0
+            pod.live_for += seconds if pod.revision == live or self.spread else 0
             ready = self.life_of(pod.image)(pod)
             if ready != pod.ready:
                 pod.ready, pod.manifest = ready, None
@@ -309,6 +309,20 @@ class World:
         service = self.objects.get(ObjectKey("v1", "Service", self.owner.name))
         return ((service or {}).get("spec") or {}).get("selector", {}).get(names.LABEL_REVISION)
 
+    @property
+    def spread(self) -> bool:
+        """The live Service selects every revision."""
+        service = self.objects.get(ObjectKey("v1", "Service", self.owner.name))
+        return ((service or {}).get("spec") or {}).get("selector") == self.owner.selector()
+
+    def selects(self, revision: str) -> bool:
+        return self.spread or self.live_revision == revision
+
+    def shown(self, revision: str | None) -> int:
+        """Endpoints of the live Service that are pods of a revision."""
+        targets = self.endpoints.get(self.owner.name, ())
+        return sum(name in self.pods and self.pods[name].revision == revision for name in targets)
+
     def ready(self, revision: str | None) -> int:
         return sum(pod.ready for pod in self.pods.values() if pod.revision == revision)
 
@@ -351,4 +365,4 @@ class World:
 
 
 def _selects(selector: Json, revision: str, owner: Owner) -> bool:
-    return selector == owner.selector(revision)
+    return selector in (owner.selector(revision), owner.selector())

@@ -213,6 +213,7 @@ def _full_status() -> wire.Status:
         wanted="b",
         failure=wire.Failure("c", "Crashed", "It crashed.", at),
         rollout=wire.Rollout(at, at, 3, at, at, at, fast=True, rollback=True),
+        canary=wire.CanaryState("plan", 5, 2, at, 50, 48),
         retiring=(wire.Retiring("a", at, 2),),
         size=wire.Size(2, 2),
         floor=wire.Floor("b", 2, at),

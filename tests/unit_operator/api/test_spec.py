@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskservice_operator.api.spec import InvalidSpec, RolloutSpec, Spec, parse_spec
+from taskservice_operator.api.spec import (
+    CANARY_WITH_AUTOSCALING,
+    CANARY_WITHOUT_STEPS,
+    FIRST_STEP,
+    STEP_KINDS,
+    InvalidSpec,
+    RolloutSpec,
+    Spec,
+    Step,
+    parse_spec,
+)
 from testkit.builders import a_taskservice
 
 NOT_OF_THE_REVISION = {"replicas": 7, "paused": True, "rollout": {"progressDeadlineSeconds": 5}}
@@ -28,7 +38,17 @@ def test_the_least_spec_has_every_default() -> None:
         ),
         (
             {"image": "a", "rollout": {"strategy": "Rolling"}},
-            "spec.rollout.strategy 'Rolling' is not known: use BlueGreen",
+            "spec.rollout.strategy 'Rolling' is not known: use BlueGreen or Canary",
+        ),
+        ({"image": "a", "rollout": {"strategy": "Canary"}}, CANARY_WITHOUT_STEPS),
+        ({"image": "a", "rollout": {"strategy": "Canary", "canary": {"steps": [{"pause": {}}]}}}, FIRST_STEP),
+        (
+            {"image": "a", "rollout": {"strategy": "Canary", "canary": {"steps": [{"setWeight": 5, "pause": {}}]}}},
+            STEP_KINDS,
+        ),
+        (
+            {"image": "a", "autoscaling": {"maxReplicas": 2}, "rollout": {"strategy": "Canary"}},
+            CANARY_WITH_AUTOSCALING,
         ),
     ],
 )
@@ -36,6 +56,13 @@ def test_what_cannot_work_is_refused_with_what_to_do(raw: dict[str, Any], said: 
     with pytest.raises(InvalidSpec) as refused:
         parse_spec(raw)
     assert str(refused.value) == said
+
+
+def test_steps_are_weights_and_pauses_with_or_without_an_end() -> None:
+    canary = parse_spec(a_taskservice().by_steps(10, "30s", 50, None).spec).rollout.canary
+    assert canary.steps == (Step(weight=10), Step(seconds=30), Step(weight=50), Step())
+    assert [step.is_pause for step in canary.steps] == [False, True, False, True]
+    assert (canary.max_surge, canary.max_unavailable) == ("25%", "25%")
 
 
 def test_cpu_is_the_default_metric_only_when_there_is_no_other() -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from taskservice_operator.api.status import Phase, Retiring
+from taskservice_operator.api.status import CanaryState, Phase, Retiring
 from taskservice_operator.cli import tree
 from taskservice_operator.cli.style import Style
 
@@ -144,3 +144,23 @@ def test_the_one_line_form_has_no_times_in_it(build) -> None:
         "shop/tasks Failed Ready=False | blue 3f2a91c0de active+stable 3/3, green 7c2f901b3d failed+kept 0/2"
         " | it never came up"
     )
+
+
+@pytest.mark.parametrize(
+    ("canary", "words"),
+    [
+        (CanaryState("plan", 5, 1, desired_weight=10, observed_weight=10), "canary step 2 of 5  weight 10 %"),
+        (
+            CanaryState("plan", 5, 2, desired_weight=50, observed_weight=36),
+            "canary step 3 of 5  weight 50 %, 36 % observed",
+        ),
+        (
+            CanaryState("plan", 5, 5, desired_weight=100, observed_weight=77),
+            "canary after the last step  weight 100 %, 77 % observed",
+        ),
+    ],
+)
+def test_a_canary_shows_its_step_and_its_weight(build, canary: CanaryState, words: str) -> None:
+    seen = build.taskservice(build.releasing(Phase.STEPPING, canary=canary), ready="Unknown")
+    assert tree.render(seen, [], build.now).splitlines()[0] == f"tasks  Stepping  Ready=Unknown  {words}"
+    assert words in tree.line(seen, [])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from taskservice_operator.api.names import VERBS
-from taskservice_operator.api.status import Failure, Phase, Rollout
+from taskservice_operator.api.status import CanaryState, Failure, Phase, Rollout
 from taskservice_operator.cli import verbs
 
 OLD, NEW = "3f2a91c0de", "7c2f901b3d"
@@ -134,3 +134,37 @@ def test_nothing_can_be_asked_of_a_service_the_operator_has_not_seen(build, verb
     for unseen in (build.taskservice(), {**build.taskservice(), "status": {"observedGeneration": -1}}):
         with pytest.raises(verbs.NotApplicable, match="is it running"):
             verbs.ask(verb, unseen, build.now)
+
+
+STEPS = {"rollout": {"strategy": "Canary", "canary": {"steps": [{"setWeight": 10}, {"pause": {}}, {"setWeight": 50}]}}}
+
+
+def at_step(build: Any, index: int) -> Any:
+    canary = CanaryState("plan", 3, index, desired_weight=10, observed_weight=10)
+    return build.taskservice(build.releasing(Phase.STEPPING, canary=canary), spec=STEPS, step="weight goes to 10 %")
+
+
+def test_promoting_a_canary_ends_its_pause(build) -> None:
+    request = verbs.ask("promote", at_step(build, 1), build.now)
+    assert (request.annotation, request.value) == ("taskservice.dev/promote", NEW + AT)
+    assert request.sentence == f"asked to end the pause of revision {NEW} of tasks at step 2 of 3"
+
+
+@pytest.mark.parametrize("index", [0, 2, 3])
+def test_a_canary_without_a_pause_to_end_says_how_to_skip_what_is_left(build, index: int) -> None:
+    with pytest.raises(verbs.NotApplicable, match=r"not at a pause \(weight goes to 10 %\).*promote --full tasks"):
+        verbs.ask("promote", at_step(build, index), build.now)
+
+
+def test_promoting_in_full_skips_the_steps_of_a_canary_and_is_plain_promotion_elsewhere(build) -> None:
+    request = verbs.ask("promote-full", at_step(build, 0), build.now)
+    assert (request.annotation, request.value) == ("taskservice.dev/promote-full", NEW + AT)
+    assert "without the steps that are left" in request.sentence
+    plain = verbs.ask("promote-full", build.taskservice(build.releasing()), build.now)
+    assert plain.sentence == f"asked to promote revision {NEW} of tasks"
+    with pytest.raises(verbs.NotApplicable, match="on its way"):
+        verbs.ask("promote-full", at_step(build, 3), build.now)
+
+
+def test_aborting_a_canary_says_where_requests_go(build) -> None:
+    assert f"requests go back to {OLD}" in verbs.ask("abort", at_step(build, 1), build.now).sentence

@@ -134,6 +134,8 @@ def decides(*statuses: dict[str, Any], action: Any = None) -> Decide:
         ({"phase": "Verifying"}, {"phase": "Failed"}, 1),
         ({"phase": "Prescaling"}, {"phase": "Promoting"}, 1),
         ({"phase": "Promoting"}, {"phase": "Prescaling"}, 1),
+        ({"phase": "Verifying"}, {"phase": "Stepping"}, 1),
+        ({"phase": "Stepping", "canary": {"stepIndex": 1}}, {"phase": "Stepping", "canary": {"stepIndex": 2}}, 1),
         ({"phase": "Proving"}, {"phase": "Stable"}, 1),
         ({"phase": "Stable", "revisions": {"active": "a"}}, {"phase": "Stable", "revisions": {"active": "b"}}, 1),
         ({"phase": "Stable"}, {"phase": "Stable", "failure": {"revision": "a"}}, 1),

@@ -22,10 +22,11 @@ MANAGED_SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 # Human verbs.  The value is ``<revision>`` or ``<revision>@<anything>``: bound to the revision that was
 # seen, carried out once; a new suffix makes it a new request.
 VERB_PROMOTE = f"{GROUP}/promote"
+VERB_PROMOTE_FULL = f"{GROUP}/promote-full"
 VERB_ABORT = f"{GROUP}/abort"
 VERB_RETRY = f"{GROUP}/retry"
 VERB_ROLLBACK = f"{GROUP}/rollback"
-VERBS = (VERB_PROMOTE, VERB_ABORT, VERB_RETRY, VERB_ROLLBACK)
+VERBS = (VERB_PROMOTE, VERB_PROMOTE_FULL, VERB_ABORT, VERB_RETRY, VERB_ROLLBACK)
 
 MAX_NAME_LENGTH = 40
 """A TaskService's longest name: ``<name>-<10 digit revision>-<replicaset hash>-<5>`` must stay a DNS label."""

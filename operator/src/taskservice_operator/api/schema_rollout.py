@@ -6,7 +6,9 @@ from taskservice_operator.api.schema import (
     DNS_LABEL,
     LONGEST_DELAY,
     Schema,
+    exactly_one,
     flag,
+    int_or_text,
     listing,
     mapping,
     record,
@@ -14,8 +16,8 @@ from taskservice_operator.api.schema import (
     text,
     whole,
 )
+from taskservice_operator.api.spec import CANARY_WITHOUT_STEPS, FIRST_STEP, MOST_STEPS, STEP_KINDS, STRATEGIES
 
-STRATEGIES = ("BlueGreen",)
 PROVIDERS = ("http",)
 
 
@@ -26,11 +28,14 @@ def rollout() -> Schema:
             "strategy": text(
                 "BlueGreen: the new revision is brought up beside the live one, judged, and then gets all "
                 "requests "
-                "at once; the old one stays up for a while so that the way back is short.",
+                "at once; the old one stays up for a while so that the way back is short. "
+                "Canary: the new revision takes over step by step, by its share of the pods behind the live "
+                "Service. A first revision, a rollback and a return to a revision that is still up go at once.",
                 allowed=STRATEGIES,
                 default="BlueGreen",
             ),
             "blueGreen": _blue_green(),
+            "canary": _canary(),
             "analysis": record(
                 "What is measured before and after the switch. A measurement that fails ends the rollout: "
                 "before the "
@@ -60,7 +65,65 @@ def rollout() -> Schema:
             ),
         },
         default={},
+        rules=[
+            rule(
+                "self.strategy != 'Canary' || "
+                "(has(self.canary) && has(self.canary.steps) && self.canary.steps.size() > 0)",
+                CANARY_WITHOUT_STEPS,
+                field=".canary",
+            )
+        ],
     )
+
+
+def _canary() -> Schema:
+    return record(
+        "Settings of the Canary strategy. Weights are ratios of pods: with few pods they are coarse, and "
+        "status.canary tells which weight was reached.",
+        {
+            "steps": listing(
+                "What is done, in this order; after the last step the candidate gets all requests. A change of the "
+                "steps in mid-canary begins with the first one again.",
+                record(
+                    "One step.",
+                    {
+                        "setWeight": whole(
+                            "Percent of requests that the candidate gets. The step is done when its pods are ready "
+                            "and the live Service's endpoints show them.",
+                            least=1,
+                            most=100,
+                        ),
+                        "pause": record(
+                            "Wait. {} waits for `kubectl taskservice promote`.",
+                            {
+                                "seconds": whole(
+                                    "How long to wait; `kubectl taskservice promote` ends it earlier.",
+                                    least=1,
+                                    most=LONGEST_DELAY,
+                                )
+                            },
+                        ),
+                    },
+                    rules=[exactly_one("setWeight", "pause", message=STEP_KINDS)],
+                ),
+                most=MOST_STEPS,
+                rules=[rule("self.size() == 0 || has(self[0].setWeight)", FIRST_STEP)],
+            ),
+            "maxSurge": _amount("Pods beyond `replicas` while weights change; a percentage rounds up. "),
+            "maxUnavailable": _amount("Of `replicas`, how many pods may not serve; a percentage rounds down. "),
+        },
+    )
+
+
+def _amount(description: str) -> Schema:
+    schema = int_or_text(
+        description + "If neither allows a pod, one may be unavailable.", pattern=r"^(100|[1-9]?[0-9])%$"
+    )
+    bounds = rule(
+        "type(self) == string || (int(self) >= 0 && int(self) <= 1000)",
+        'give a number of pods from 0 to 1000, or a percentage in quotes such as "25%"',
+    )
+    return schema | {"default": "25%", "maxLength": 4, "x-kubernetes-validations": [bounds]}
 
 
 def _blue_green() -> Schema:

@@ -23,7 +23,7 @@ from taskservice_operator.api.schema import (
 from taskservice_operator.api.schema_pod import pod_fields
 from taskservice_operator.api.schema_rollout import rollout
 from taskservice_operator.api.schema_slo import slo
-from taskservice_operator.api.spec import VaultSource
+from taskservice_operator.api.spec import CANARY_WITH_AUTOSCALING, VaultSource
 
 MOST_REPLICAS = 1000
 MOST_SOURCES = 20
@@ -72,6 +72,11 @@ def spec() -> Schema:
                 "an entry of ports has the number of port or managementPort: give it another; only the entry named "
                 "management has, and must have, the number of managementPort",
                 field=".ports",
+            ),
+            rule(
+                "!has(self.autoscaling) || self.rollout.strategy != 'Canary'",
+                CANARY_WITH_AUTOSCALING,
+                field=".rollout.strategy",
             ),
             rule(
                 "!has(self.config) || !has(self.secrets) || self.config.all(c, self.secrets.all(s, s.name != c.name))",

@@ -51,6 +51,19 @@ def status() -> Schema:
             "selector": text("Label selector of the active revision's pods, for the scale subresource.", longest=4096),
             "url": text("Where the service answers inside the cluster.", longest=2048),
             "rollout": _rollout(),
+            "canary": record(
+                "Where a rollout by steps stands, while one is under way. Weights are the candidate's percent of "
+                "requests; the rest goes to the stable revision.",
+                {
+                    "stepIndex": _count("The step under way, counted from 0; stepCount when all are done."),
+                    "stepCount": _count("How many steps there are."),
+                    "stepSince": moment("When that step began."),
+                    "desiredWeight": _count("The weight that is asked for now."),
+                    "observedWeight": _count("The weight that the live Service's endpoints show."),
+                    "plan": text("A digest of the steps; another one begins with the first step again."),
+                },
+                required=["stepIndex", "stepCount", "plan"],
+            ),
             "retiring": listing(
                 "Revisions that are still up and the time at which they are scaled to zero.",
                 record(
@@ -85,7 +98,8 @@ def status() -> Schema:
             "analysis": _analysis(),
             "history": _history(),
             "handledVerbs": mapping(
-                "The last request carried out of each kind (promote, abort, retry, rollback), as it was annotated.",
+                "The last request carried out of each kind (promote, promote-full, abort, retry, rollback), as it was "
+                "annotated.",
                 text("The annotation's value.", longest=None),
                 most=None,
             ),

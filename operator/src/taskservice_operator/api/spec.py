@@ -13,6 +13,11 @@ from typing import Any
 
 Json = Mapping[str, Any]
 
+BLUE_GREEN = "BlueGreen"
+CANARY = "Canary"
+STRATEGIES = (BLUE_GREEN, CANARY)
+MOST_STEPS = 20
+
 
 class InvalidSpec(ValueError):
     """The spec cannot be understood; the message names the field and says what to change."""
@@ -81,9 +86,31 @@ class BlueGreen:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One step of a canary: a weight in percent, or a pause (``seconds`` None: until promoted)."""
+
+    weight: int | None = None
+    seconds: int | None = None
+
+    @property
+    def is_pause(self) -> bool:
+        return self.weight is None
+
+
+@dataclass(frozen=True)
+class Canary:
+    """``max_surge``, ``max_unavailable``: pods, or a percentage like ``"25%"``."""
+
+    steps: tuple[Step, ...] = ()
+    max_surge: int | str = "25%"
+    max_unavailable: int | str = "25%"
+
+
+@dataclass(frozen=True)
 class RolloutSpec:
-    strategy: str = "BlueGreen"
+    strategy: str = BLUE_GREEN
     blue_green: BlueGreen = BlueGreen()
+    canary: Canary = Canary()
     pre_promotion: tuple[Metric, ...] = ()
     post_promotion: tuple[Metric, ...] = ()
     progress_deadline_seconds: int = 600
@@ -150,6 +177,17 @@ DEFAULT_PORT = 8000
 DEFAULT_SERVICE_ACCOUNT = "default"
 """Every namespace has it."""
 
+CANARY_WITH_AUTOSCALING = (
+    "strategy Canary makes its weights of the numbers of pods, which an autoscaler would change: "
+    "use strategy BlueGreen, or replicas instead of autoscaling"
+)
+CANARY_WITHOUT_STEPS = (
+    "strategy Canary needs steps: give rollout.canary.steps, such as "
+    "[{setWeight: 10}, {pause: {seconds: 60}}, {setWeight: 50}, {pause: {}}]"
+)
+FIRST_STEP = "the first step must be a setWeight: until then the candidate gets no requests that a pause could be for"
+STEP_KINDS = "a step needs exactly one of setWeight and pause; a pause until promoted is written as pause: {}"
+
 TEMPLATE_FIELDS = (
     "image",
     "imagePullPolicy",
@@ -174,6 +212,8 @@ def parse_spec(raw: Json) -> Spec:
     if not raw.get("image"):
         raise InvalidSpec("spec.image is missing: set it to the container image to run")
     rollout = raw.get("rollout") or {}
+    if raw.get("autoscaling") and rollout.get("strategy") == CANARY:
+        raise InvalidSpec(CANARY_WITH_AUTOSCALING)
     return Spec(
         template={name: raw[name] for name in TEMPLATE_FIELDS if raw.get(name) is not None},
         replicas=raw.get("replicas", 2),
@@ -242,9 +282,12 @@ def _vault(raw: Json | None) -> VaultSource | None:
 
 
 def _rollout(raw: Json) -> RolloutSpec:
-    strategy = raw.get("strategy", "BlueGreen")
-    if strategy != "BlueGreen":
-        raise InvalidSpec(f"spec.rollout.strategy {strategy!r} is not known: use BlueGreen")
+    strategy = raw.get("strategy", BLUE_GREEN)
+    if strategy not in STRATEGIES:
+        raise InvalidSpec(f"spec.rollout.strategy {strategy!r} is not known: use {' or '.join(STRATEGIES)}")
+    canary = _canary(raw.get("canary") or {})
+    if strategy == CANARY and not canary.steps:
+        raise InvalidSpec(CANARY_WITHOUT_STEPS)
     colour = raw.get("blueGreen") or {}
     analysis = raw.get("analysis") or {}
     return RolloutSpec(
@@ -255,12 +298,26 @@ def _rollout(raw: Json) -> RolloutSpec:
             preview_replicas=colour.get("previewReplicas"),
             scale_down_delay_seconds=colour.get("scaleDownDelaySeconds", 300),
         ),
+        canary=canary,
         pre_promotion=tuple(_metric(entry) for entry in analysis.get("prePromotion") or ()),
         post_promotion=tuple(_metric(entry) for entry in analysis.get("postPromotion") or ()),
         progress_deadline_seconds=raw.get("progressDeadlineSeconds", 600),
         abort_scale_down_delay_seconds=raw.get("abortScaleDownDelaySeconds", 30),
         revision_history_limit=raw.get("revisionHistoryLimit", 10),
     )
+
+
+def _canary(raw: Json) -> Canary:
+    steps = tuple(_step(entry) for entry in raw.get("steps") or ())
+    if steps and steps[0].is_pause:
+        raise InvalidSpec(FIRST_STEP)
+    return Canary(steps, raw.get("maxSurge", "25%"), raw.get("maxUnavailable", "25%"))
+
+
+def _step(raw: Json) -> Step:
+    if ("setWeight" in raw) == ("pause" in raw):
+        raise InvalidSpec(STEP_KINDS)
+    return Step(weight=raw["setWeight"]) if "setWeight" in raw else Step(seconds=(raw["pause"] or {}).get("seconds"))
 
 
 def _metric(raw: Json) -> Metric:

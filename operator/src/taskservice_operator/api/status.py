@@ -21,6 +21,7 @@ class Phase(StrEnum):
     STABLE = "Stable"
     STAGING = "Staging"
     VERIFYING = "Verifying"
+    STEPPING = "Stepping"
     PRESCALING = "Prescaling"
     PROMOTING = "Promoting"
     PROVING = "Proving"
@@ -59,6 +60,22 @@ class Rollout:
     switched_at: datetime | None = None
     fast: bool = False
     rollback: bool = False
+
+
+@dataclass(frozen=True)
+class CanaryState:
+    """Where a canary stands.  ``step_index`` counts from 0 and is ``step_count`` when all steps are done.
+
+    ``plan``: a digest of the steps, to notice when they change.  ``since``: when the step under way began.  Weights:
+    the candidate's percent of requests, as intended and as live endpoints show it; the rest is stable's.
+    """
+
+    plan: str
+    step_count: int
+    step_index: int = 0
+    since: datetime | None = None
+    desired_weight: int = 0
+    observed_weight: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,6 +136,7 @@ class Status:
     wanted: str | None = None
     failure: Failure | None = None
     rollout: Rollout | None = None
+    canary: CanaryState | None = None
     retiring: tuple[Retiring, ...] = ()
     size: Size | None = None
     floor: Floor | None = None
@@ -154,6 +172,7 @@ def parse_status(raw: Json | None) -> Status:
         if failure
         else None,
         rollout=_parse_rollout(rollout) if rollout else None,
+        canary=_parse_canary(raw["canary"]) if raw.get("canary") else None,
         retiring=tuple(
             Retiring(entry["revision"], parse_time(entry["scaleDownAt"]), entry["replicas"])
             for entry in raw.get("retiring") or ()
@@ -197,6 +216,8 @@ def render_status(status: Status) -> dict[str, Any]:
         }
     if status.rollout:
         raw["rollout"] = _render_rollout(status.rollout)
+    if status.canary:
+        raw["canary"] = _render_canary(status.canary)
     if status.retiring:
         raw["retiring"] = [
             {"revision": r.revision, "scaleDownAt": format_time(r.scale_down_at), "replicas": r.replicas}
@@ -252,6 +273,28 @@ def _render_rollout(rollout: Rollout) -> dict[str, Any]:
         switchedAt=_time_or_none(rollout.switched_at),
         fast=rollout.fast or None,
         rollback=rollout.rollback or None,
+    )
+
+
+def _parse_canary(raw: Json) -> CanaryState:
+    return CanaryState(
+        plan=raw["plan"],
+        step_count=raw["stepCount"],
+        step_index=raw["stepIndex"],
+        since=_optional_time(raw.get("stepSince")),
+        desired_weight=raw.get("desiredWeight", 0),
+        observed_weight=raw.get("observedWeight", 0),
+    )
+
+
+def _render_canary(canary: CanaryState) -> dict[str, Any]:
+    return _without_none(
+        stepIndex=canary.step_index,
+        stepCount=canary.step_count,
+        stepSince=_time_or_none(canary.since),
+        desiredWeight=canary.desired_weight,
+        observedWeight=canary.observed_weight,
+        plan=canary.plan,
     )
 
 

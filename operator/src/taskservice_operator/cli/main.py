@@ -22,12 +22,12 @@ EXAMPLES = f"""\
 examples:
   {PROGRAM} get                 all TaskServices of the namespace, as trees
   {PROGRAM} get tasks -w        watch a rollout
-  {PROGRAM} promote tasks       let the candidate go live
+  {PROGRAM} promote tasks       let the candidate go live; end the pause of a canary
   {PROGRAM} abort tasks         give the rollout up; what is live stays or comes back
   {PROGRAM} history tasks       finished rollouts
 """
 _HELP = {
-    "promote": "let the candidate go live",
+    "promote": "let the candidate go live, or end the pause of a canary",
     "abort": "give the rollout up",
     "retry": "try the failed revision again",
     "rollback": "go back to the revision that was live before",
@@ -54,8 +54,11 @@ def build_parser() -> argparse.ArgumentParser:
     get.add_argument("-A", "--all-namespaces", action="store_true", help="those of all namespaces")
     get.add_argument("-w", "--watch", action="store_true", help="look again every second until interrupted")
     _add_output(get)
-    for name in verbs.VERBS:
-        _add_name(verb.add_parser(name, parents=[where], help=_HELP[name]))
+    for name, words in _HELP.items():
+        asked = verb.add_parser(name, parents=[where], help=words)
+        _add_name(asked)
+        if name == "promote":
+            asked.add_argument("--full", action="store_true", help="skip the steps of a canary that are left")
     past = verb.add_parser("history", parents=[where], help="show finished rollouts")
     _add_name(past)
     _add_output(past)
@@ -105,7 +108,8 @@ def _run(options: argparse.Namespace, cluster: Cluster, out: TextIO) -> int:
         else:
             print(history.render(taskservice, watching.now()), file=out)
         return 0
-    request = verbs.ask(options.verb, taskservice, watching.now())
+    asked = "promote-full" if getattr(options, "full", False) else options.verb
+    request = verbs.ask(asked, taskservice, watching.now())
     cluster.annotate(namespace, options.name, {request.annotation: request.value})
     print(request.sentence, file=out)
     elsewhere = "" if namespace == cluster.namespace else f" -n {namespace}"

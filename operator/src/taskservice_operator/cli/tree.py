@@ -78,7 +78,17 @@ def line(taskservice: Manifest, deployments: Sequence[Manifest]) -> str:
         for revision in revisions(status, deployments)
     ]
     head = f"{metadata['namespace']}/{metadata['name']} {_phase(taskservice)} Ready={_ready(taskservice)[0]}"
-    return " | ".join(part for part in (head, ", ".join(parts), sentence(taskservice)) if part)
+    return " | ".join(part for part in (head, canary(status), ", ".join(parts), sentence(taskservice)) if part)
+
+
+def canary(status: Status) -> str:
+    """Step and weight of a canary; empty where there is none."""
+    at = status.canary
+    if at is None:
+        return ""
+    step = f"step {at.step_index + 1} of {at.step_count}" if at.step_index < at.step_count else "after the last step"
+    reached = "" if at.observed_weight == at.desired_weight else f", {at.observed_weight} % observed"
+    return f"canary {step}  weight {at.desired_weight} %{reached}"
 
 
 def sentence(taskservice: Manifest) -> str:
@@ -165,7 +175,7 @@ def _headline(taskservice: Manifest, status: Status, style: Style, *, with_names
     phase, (ready, _) = _phase(taskservice), _ready(taskservice)
     look = _LOOKS.get(status.phase, "yellow") if was_seen(taskservice) else "yellow"
     paused = style.paint("paused", "yellow") if (taskservice.get("spec") or {}).get("paused") else ""
-    painted = (style.paint(name, "bold"), style.paint(phase, look), f"Ready={ready}", paused)
+    painted = (style.paint(name, "bold"), style.paint(phase, look), f"Ready={ready}", canary(status), paused)
     return "  ".join(part for part in painted if part)
 
 

@@ -50,6 +50,8 @@ def was_seen(taskservice: Manifest) -> bool:
 
 def _promote(name: str, status: Status, taskservice: Manifest) -> tuple[str, str]:
     candidate = status.candidate
+    if (by_steps := _promote_by_steps(name, status, taskservice)) is not None:
+        return by_steps
     if status.phase in (Phase.PRESCALING, Phase.PROMOTING):
         raise NotApplicable(f"revision {candidate} is approved already and on its way")
     if status.phase is Phase.PROVING:
@@ -64,10 +66,32 @@ def _promote(name: str, status: Status, taskservice: Manifest) -> tuple[str, str
     return candidate, f"asked to promote revision {candidate} of {name}{later}"
 
 
+def _promote_by_steps(name: str, status: Status, taskservice: Manifest) -> tuple[str, str] | None:
+    """The end of a canary's pause, asked for while there is one; None where there is no canary."""
+    canary, candidate = status.canary, status.candidate
+    if canary is None or candidate is None or status.phase not in (*BEFORE_SWITCH, Phase.STEPPING):
+        return None
+    in_full = f"`kubectl taskservice promote --full {name}` skips all that is left"
+    configured = ((taskservice.get("spec") or {}).get("rollout") or {}).get("canary") or {}
+    steps = configured.get("steps") or []
+    at = canary.step_index
+    if status.phase is not Phase.STEPPING or at >= len(steps) or "pause" not in steps[at]:
+        raise NotApplicable(f"revision {candidate} is not at a pause ({taskservice['status'].get('step')}): {in_full}")
+    return candidate, f"asked to end the pause of revision {candidate} of {name} at step {at + 1} of {len(steps)}"
+
+
+def _promote_full(name: str, status: Status, taskservice: Manifest) -> tuple[str, str]:
+    if status.canary is None or status.candidate is None or status.phase not in (*BEFORE_SWITCH, Phase.STEPPING):
+        return _promote(name, status, taskservice)
+    if status.canary.step_index >= status.canary.step_count:
+        raise NotApplicable(f"revision {status.candidate} has done its last step and is on its way")
+    return status.candidate, f"asked to promote revision {status.candidate} of {name}, without the steps that are left"
+
+
 def _abort(name: str, status: Status, _: Manifest) -> tuple[str, str]:
     if status.phase is Phase.RETURNING:
         raise NotApplicable(f"requests are going back to revision {status.stable} already")
-    if status.phase in AFTER_SWITCH:
+    if status.phase in (*AFTER_SWITCH, Phase.STEPPING):
         live = status.candidate or status.active
         if live is None or status.stable is None or status.stable == live:
             raise NotApplicable("this is the first revision: there is none to go back to")
@@ -117,6 +141,7 @@ def _state(status: Status) -> str:
 
 _JUDGES: Mapping[str, Callable[[str, Status, Manifest], tuple[str, str]]] = {
     "promote": _promote,
+    "promote-full": _promote_full,
     "abort": _abort,
     "retry": _retry,
     "rollback": _rollback,

@@ -14,10 +14,11 @@ from dataclasses import replace
 from typing import Any
 
 from taskservice_operator.api.status import Phase, format_time
+from taskservice_operator.core import steps
 from taskservice_operator.core.model import Note
 from taskservice_operator.core.revision import Blocked
 from taskservice_operator.core.scaling import scale_of
-from taskservice_operator.core.traffic import is_gone, is_held
+from taskservice_operator.core.traffic import is_gone, is_held, is_spread, is_too_small, live_target
 from taskservice_operator.core.view import UNDER_WAY, View
 
 REASON_LIMIT = 1024
@@ -30,6 +31,10 @@ def current(v: View) -> tuple[Note, Blocked | None]:
     stuck = v.blocked is not None and v.blocked.note.reason in ("NameCollision", "InvalidSpec")
     if v.blocked is not None and (stuck or status.phase not in (*UNDER_WAY, Phase.RETURNING)):
         return v.blocked.note, v.blocked
+    if v.facts.spread and is_spread(v) and status.phase is not Phase.STEPPING and not is_held(v):
+        return _coming_home(v)
+    if status.phase is Phase.STEPPING:
+        return _at_a_step(v)
     if status.phase is Phase.STAGING or status.phase is Phase.PRESCALING:
         return _waiting_for_pods(v)
     if status.phase is Phase.VERIFYING:
@@ -57,6 +62,8 @@ def current(v: View) -> tuple[Note, Blocked | None]:
                 )
             note = Note("StableUnavailable", message, warning=True)
             return note, _on("Deployment", v.facts.owner.child(status.stable), note)
+        if status.stable and is_too_small(v, status.stable):
+            return _coming_home(v)
         note = Note("ReturningToStable", message, warning=True)
         return note, _on("Service", v.facts.owner.name, note)
     if status.phase is Phase.FAILED and status.failure:
@@ -81,6 +88,9 @@ def is_serving(v: View) -> bool:
 
     Ready pods are asked, not the Deployment controller: it knows of none for a moment whenever the scale changes.
     """
+    if v.facts.spread:
+        sides = {v.status.active, v.status.stable, v.status.candidate} - {None}
+        return sum(v.facts.of(side).ready for side in sides) >= math.ceil(v.active_size() * 0.75)
     revision = v.facts.live_revision
     if revision is None or (v.status.active is None and v.status.phase is not Phase.PROMOTING):
         return False
@@ -100,6 +110,7 @@ def build_conditions(v: View, note: Note) -> tuple[dict[str, Any], ...]:
     held = is_held(v)
     under_way, failed = phase in UNDER_WAY or (phase is Phase.RETURNING and not held), phase is Phase.FAILED or held
     settled = phase is Phase.STABLE and v.wanted_revision is not None and v.wanted_revision == v.status.active
+    settled = settled and not v.facts.spread
     serving = is_serving(v)
     ready = "True" if settled and serving else "False" if blocked or failed or settled else "Unknown"
     served = Note("Serving", "live traffic is served") if serving else Note("NotServing", "live traffic is not served")
@@ -164,6 +175,44 @@ def _waiting_for_pods(v: View) -> tuple[Note, Blocked | None]:
     return note, _on("Deployment", v.facts.owner.child(candidate), cause)
 
 
+def _at_a_step(v: View) -> tuple[Note, Blocked | None]:
+    """Which step of a canary is under way, and what it waits for."""
+    candidate, name, canary = v.status.candidate or "", v.facts.owner.name, v.status.canary
+    step, facts, goal = steps.current_step(v), v.facts.of(v.status.candidate), steps.goal_of(v)
+    at = f"step {canary.step_index + 1} of {canary.step_count}" if canary and step else "after the last step"
+    paused = "; spec.paused halts the steps" if v.spec.paused else ""
+    if not steps.is_at_weight(v):
+        trouble = f"; {facts.trouble.message}" if facts.trouble else ""
+        message = (
+            f"{at}: revision {candidate} has {facts.available} of {goal.candidate} replicas available for "
+            f"{steps.weight_at(v)} % of requests{trouble}{paused}"
+        )
+        note = Note("ShiftingWeight", message)
+        return note, _on("Deployment", v.facts.owner.child(candidate), facts.trouble or note)
+    message = f"{at}: revision {candidate} gets {steps.weight_at(v)} % of requests"
+    if v.spec.paused:
+        note = Note("Paused", f"{message}{paused}")
+    elif (due := steps.pause_due(v)) is not None:
+        note = Note("CanaryPaused", f"{message} until {format_time(due)}")
+    else:
+        note = Note("CanaryPaused", f"{message} and waits for: kubectl taskservice promote {name}")
+    return note, _on("TaskService", name, note)
+
+
+def _coming_home(v: View) -> tuple[Note, Blocked | None]:
+    """A canary is over, and what it comes home to is not large enough yet."""
+    home = live_target(v) if v.facts.spread else v.status.stable
+    facts, needed = v.facts.of(home), v.carrying_size(home or "")
+    trouble = f" ({facts.trouble.message})" if facts.trouble else ""
+    serving = "both sides serve" if v.facts.spread else f"{v.status.candidate} serves"
+    message = (
+        f"live traffic goes to revision {home} alone as soon as it has {needed} ready pods: "
+        f"it has {facts.ready}{trouble}; until then {serving}"
+    )
+    note = Note("GrowingToCarryAll", message, warning=v.status.phase is Phase.RETURNING)
+    return note, _on("Deployment", v.facts.owner.child(home or ""), note)
+
+
 def _waiting_for_clearance(v: View) -> tuple[Note, Blocked | None]:
     candidate, name = v.status.candidate, v.facts.owner.name
     verdict = v.pre_verdict()
@@ -172,6 +221,10 @@ def _waiting_for_clearance(v: View) -> tuple[Note, Blocked | None]:
         return note, _on("Service", v.facts.owner.preview, note)
     if v.spec.paused:
         note = Note("Paused", f"revision {candidate} waits because spec.paused is true")
+    elif v.status.canary is not None:
+        others = steps.others_with_pods(v)
+        note = Note("WaitingForOthers", f"revision {candidate} waits until pods of {', '.join(others)} are gone")
+        return note, _on("Deployment", v.facts.owner.child(others[0] if others else candidate or ""), note)
     elif (due := v.approval_due()) is not None:
         note = Note("AwaitingPromotion", f"revision {candidate} is promoted at {format_time(due)}")
     else:

@@ -8,7 +8,7 @@ from typing import Any
 from taskservice_operator.api import names
 from taskservice_operator.core.model import ObjectKey, Snapshot
 from taskservice_operator.core.scaling import Scale, scale_of
-from taskservice_operator.core.traffic import live_target, preview_target
+from taskservice_operator.core.traffic import is_spread, live_target, preview_target
 from taskservice_operator.core.view import View
 from taskservice_operator.render.autoscaler import build_autoscaler
 from taskservice_operator.render.copies import build_config_copy, build_secret_copy
@@ -52,11 +52,13 @@ def desired_objects(v: View, snapshot: Snapshot) -> dict[ObjectKey, Manifest]:
         autoscaling = v.autoscaling_of(revision)
         if scale.replicas is None and autoscaling is not None:
             manifests.append(build_autoscaler(owner, record, autoscaling, scale.floor))
+    spread = is_spread(v)
     for name, target in ((owner.name, live_target(v)), (owner.preview, preview_target(v))):
         if target is not None and (ports := _ports_of(v, records.get(target), target)):
-            manifests.append(build_service(owner, name, target, ports))
+            selected = None if spread and name == owner.name else target
+            manifests.append(build_service(owner, name, selected, ports))
     if (live := live_target(v)) is not None:
-        manifests.append(build_disruption_budget(owner, live))
+        manifests.append(build_disruption_budget(owner, None if spread else live))
     if v.spec.slo is not None:
         manifests += build_objectives(owner, v.spec.slo, prometheus_rules=PROMETHEUS_RULE[1] in snapshot.served)
     return {ObjectKey.of(manifest): manifest for manifest in manifests}

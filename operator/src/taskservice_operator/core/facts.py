@@ -46,7 +46,8 @@ class RevisionFacts:
 class Facts:
     """The snapshot, understood.
 
-    ``live_revision``: what the live Service selects.  ``routed``: names of pods that its ready endpoints point at.
+    ``live_revision``: what the live Service selects; None where there is none, and while it is ``spread``: selects
+    every revision.  ``routed``: names of pods that its ready endpoints point at.
     """
 
     owner: Owner
@@ -54,6 +55,7 @@ class Facts:
     live_revision: str | None
     preview_revision: str | None
     routed: frozenset[str]
+    spread: bool
     live_ip: str | None
     preview_ip: str | None
 
@@ -94,6 +96,7 @@ def read_facts(snapshot: Snapshot) -> Facts:
         live_revision=_selected(live),
         preview_revision=_selected(preview),
         routed=_ready_targets(snapshot.endpoint_slices, owner.name),
+        spread=((live or {}).get("spec") or {}).get("selector") == owner.selector(),
         live_ip=_cluster_ip(live),
         preview_ip=_cluster_ip(preview),
     )

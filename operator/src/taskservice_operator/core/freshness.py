@@ -16,7 +16,7 @@ from taskservice_operator.core.model import Action, Apply, Create, Delete, Manif
 from taskservice_operator.render.identity import Owner
 
 PREPARING = frozenset({Phase.STAGING, Phase.VERIFYING, Phase.PRESCALING})
-AT_STAKE = frozenset({Phase.PROMOTING, Phase.PROVING, Phase.RETURNING})
+AT_STAKE = frozenset({Phase.STEPPING, Phase.PROMOTING, Phase.PROVING, Phase.RETURNING})
 _NUMBERS = frozenset({"step", "replicas", "readyReplicas"})
 
 
@@ -55,11 +55,15 @@ def _decides(status: Manifest, observed: Manifest) -> bool:
     roles, were = status.get("revisions") or {}, observed.get("revisions") or {}
     if any(roles.get(role) != were.get(role) for role in ("active", "stable")):
         return True
+    if (status.get("canary") or {}).get("stepIndex", 0) != (observed.get("canary") or {}).get("stepIndex", 0):
+        return True
     return "failure" in status and status["failure"] != observed.get("failure")
 
 
 def _without_numbers(status: Manifest) -> dict[str, Any]:
     bare = {name: value for name, value in status.items() if name not in _NUMBERS}
+    if "canary" in bare:
+        bare["canary"] = {name: value for name, value in bare["canary"].items() if name != "observedWeight"}
     bare["conditions"] = [_without_message(condition) for condition in status.get("conditions") or ()]
     bare["blockedOn"] = _without_message(status.get("blockedOn") or {})
     return bare

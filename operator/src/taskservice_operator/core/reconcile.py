@@ -14,22 +14,24 @@ from typing import Any
 from taskservice_operator.api import names
 from taskservice_operator.api.spec import DEFAULT_PORT, InvalidSpec, Metric, Spec, parse_spec
 from taskservice_operator.api.status import Phase, Status, parse_status, render_status
-from taskservice_operator.core import vaulted
+from taskservice_operator.core import steps, vaulted
 from taskservice_operator.core import verdict as analysis
 from taskservice_operator.core.conditions import SECRETS_READY, build_conditions, current, secrets_note
 from taskservice_operator.core.desired import desired_objects
 from taskservice_operator.core.facts import read_facts
+from taskservice_operator.core.ledger import tick_clock
 from taskservice_operator.core.model import Action, Measure, Note, ObjectKey, Plan, Snapshot
 from taskservice_operator.core.planning import plan_actions
 from taskservice_operator.core.revision import Blocked, Wanted, resolve
 from taskservice_operator.core.rollout import step
 from taskservice_operator.core.scaling import expire_floor, take_in_size
 from taskservice_operator.core.traffic import is_held, live_target
-from taskservice_operator.core.transitions import tick_clock
 from taskservice_operator.core.view import CLOCKED, View
 
 SWITCH_POLL_SECONDS = 1.0
 """While traffic moves we look again soon, should the event that tells of it be lost."""
+WEIGHT_POLL_SECONDS = 5.0
+"""While the two sides of a canary are on their way to a weight, likewise."""
 SETTLE_SECONDS = 5
 """Nodes learn of a switch a moment after the API does: asked at once, the side before would answer for the new one."""
 MISSING_POLL_SECONDS = 30.0
@@ -50,8 +52,8 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
     view = view.with_status(take_in_size(view))
     view, ignored = _dismiss_stale_verbs(view)
     view = view.with_status(_finish_retirements(view))
-    clocked = view.status.phase in CLOCKED and not view.spec.paused and not view.is_unreadable
-    view = view.with_status(tick_clock(view, running=clocked))
+    view = view.with_status(tick_clock(view, running=_is_waiting_for_pods(view)))
+    view = view.with_status(steps.with_weights(view))
     why, waiting_for = current(view)
     view = view.with_status(
         replace(
@@ -74,6 +76,16 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
         events=(*notes, *ignored, *_news(snapshot, why), *_vault_news(view)),
         requeue_after=_requeue_after(view, measure_at),
     )
+
+
+def _is_waiting_for_pods(v: View) -> bool:
+    """Whether the deadline's clock runs."""
+    if v.is_unreadable or (v.spec.paused and v.status.phase is not Phase.RETURNING):
+        return False
+    if v.status.phase is Phase.STEPPING:
+        return not steps.is_at_weight(v)
+    grows = v.status.phase is Phase.RETURNING and v.status.canary is not None and not is_held(v)
+    return grows or v.status.phase in CLOCKED
 
 
 def _look(snapshot: Snapshot, now: datetime) -> View:
@@ -124,19 +136,30 @@ def _dismiss_stale_verbs(v: View) -> tuple[View, tuple[Note, ...]]:
         if value is None:
             handled.pop(verb, None)
             continue
-        early = annotation == names.VERB_PROMOTE and revision is not None and revision == v.status.candidate
-        if revision is None or early:
+        if revision is None or (revision == v.status.candidate and _may_come_true(v, annotation)):
             continue
         handled[verb] = value
-        if annotation == names.VERB_PROMOTE and revision == v.status.active:
+        if annotation in (names.VERB_PROMOTE, names.VERB_PROMOTE_FULL) and revision == v.status.active:
             continue  # it is live: what was asked for has happened
         notes.append(Note("RequestIgnored", _why_ignored(v, verb, revision), warning=True))
     return v.with_status(replace(v.status, handled_verbs=handled)), tuple(notes)
 
 
+def _may_come_true(v: View, annotation: str) -> bool:
+    """A promotion may be asked for before it is due, but the end of a pause only during that pause."""
+    if annotation == names.VERB_PROMOTE_FULL:
+        return True
+    if annotation != names.VERB_PROMOTE:
+        return False
+    step = steps.current_step(v)
+    return v.status.canary is None or (v.status.phase is Phase.STEPPING and step is not None and step.is_pause)
+
+
 def _why_ignored(v: View, verb: str, revision: str) -> str:
     if verb == "rollback" and revision == v.status.active and v.previous() is None:
         return f"rollback of revision {revision} was asked for, but there is no earlier revision to return to"
+    if verb == "promote" and revision == v.status.candidate:
+        return f"promotion of revision {revision} was asked for, but there is no pause that it could end"
     subject = {"rollback": v.status.active, "retry": v.failed_revision}.get(verb, v.status.candidate)
     instead = f"now it could be {subject}" if subject and subject != revision else f"not in phase {v.status.phase}"
     return f"{verb} of revision {revision} was asked for, but does not apply: {instead}"
@@ -248,6 +271,10 @@ def _requeue_after(v: View, measure_at: datetime | None) -> float | None:
         times.append(status.floor.until)
     if status.phase in (Phase.PROMOTING, Phase.RETURNING) and not is_held(v):
         times.append(v.now + timedelta(seconds=SWITCH_POLL_SECONDS))
+    if status.phase is Phase.STEPPING and (due := steps.pause_due(v)) is not None and due > v.now:
+        times.append(due)
+    if status.phase is Phase.STEPPING and not steps.is_at_weight(v):
+        times.append(v.now + timedelta(seconds=WEIGHT_POLL_SECONDS))
     if v.blocked is not None:
         times.append(v.now + timedelta(seconds=MISSING_POLL_SECONDS))
     return _seconds_until(times, v.now)

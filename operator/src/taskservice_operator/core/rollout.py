@@ -1,5 +1,6 @@
-"""Blue/green on one page: the first row whose phase and predicate match decides; rows are tried until none matches.
+"""Releases on one page, blue/green and by steps: the first row whose phase and predicate match decides.
 
+Rows are tried until none matches.
 Roles: *active* is what live traffic goes to, *stable* what we return to, *candidate* what is being released.
 Abort and loss of the promoted side stand first and ask nothing of the candidate's health: a rollout that is
 given up must never wait for the thing that broke it.  ``docs/architecture.md`` draws its diagram from ``TABLE``.
@@ -11,16 +12,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from taskservice_operator.api import names
+from taskservice_operator.api.spec import MOST_STEPS
 from taskservice_operator.api.status import Phase, Status
+from taskservice_operator.core import stepping as by
+from taskservice_operator.core import steps
 from taskservice_operator.core import transitions as to
 from taskservice_operator.core.model import Note
-from taskservice_operator.core.traffic import live_target
+from taskservice_operator.core.traffic import is_held, live_target
 from taskservice_operator.core.view import SWITCHED, View
 
 BEFORE_SWITCH = frozenset({Phase.STAGING, Phase.VERIFYING, Phase.PRESCALING})
+ON_THE_WAY = BEFORE_SWITCH | {Phase.STEPPING}
 AT_REST = frozenset({Phase.STABLE, Phase.FAILED})
-STEP_LIMIT = 12
-"""Rows in one decision.  The longest real chain is six; more would be a cycle, which tests exclude."""
+STEP_LIMIT = 12 + MOST_STEPS
+"""Rows in one decision.  The longest real chain is six, and a canary's steps; more would be a cycle."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ def _back_on_stable(v: View) -> bool:
 def _no_way_back(v: View) -> bool:
     """Stable is gone, or has no ready pod while the promoted side has; and the spec asks for a third revision."""
     held = live_target(v) == v.status.candidate == v.facts.live_revision
+    if v.status.canary is not None:
+        held = is_held(v)
     return held and v.is_superseded() and not v.spec.paused
 
 
@@ -128,8 +135,52 @@ def _pre_failed(v: View) -> bool:
 
 
 def _cleared(v: View) -> bool:
-    """Every pre-promotion metric passed, promotion is approved, and the spec is not paused."""
-    return not v.spec.paused and v.pre_verdict().state == "Pass" and v.is_approved()
+    """Every pre-promotion metric passed, promotion is approved, and the spec is not paused; not by steps."""
+    passed = v.pre_verdict().state == "Pass"
+    return not v.spec.paused and v.status.canary is None and passed and v.is_approved()
+
+
+def _may_step(v: View) -> bool:
+    """By steps: every pre-promotion metric passed, no third revision has pods, and the spec is not paused."""
+    by_steps = v.status.canary is not None and not v.facts.spread
+    return by_steps and not v.spec.paused and v.pre_verdict().state == "Pass" and not steps.others_with_pods(v)
+
+
+def _other_strategy(v: View) -> bool:
+    """The spec asks for the other strategy, and is not paused."""
+    return not v.spec.paused and steps.has_other_strategy(v)
+
+
+def _other_steps(v: View) -> bool:
+    """The spec has other steps than those that were begun."""
+    return steps.has_other_steps(v)
+
+
+def _candidate_is_dead(v: View) -> bool:
+    """The candidate has lost every ready pod, and stable has one, or none because the weight is 100."""
+    goal = steps.goal_of(v)
+    way_out = v.facts.of(v.status.stable).ready > 0 or goal.stable == 0
+    return goal.candidate > 0 and v.facts.of(v.status.candidate).ready == 0 and way_out
+
+
+def _full_promotion_asked(v: View) -> bool:
+    """Somebody asked to skip the steps that are left."""
+    return not steps.are_over(v) and v.is_asked(names.VERB_PROMOTE_FULL, v.status.candidate)
+
+
+def _step_done(v: View) -> bool:
+    """The step's weight is reached: pods ready, endpoints seen; a pause is over or promoted; and not paused."""
+    return not v.spec.paused and steps.is_step_done(v)
+
+
+def _steps_over(v: View) -> bool:
+    """After the last step: the candidate is available at the size that carries the load, and not paused."""
+    return steps.are_over(v) and _able_to_carry(v)
+
+
+def _lost_after_steps(v: View) -> bool:
+    """By steps: the candidate is not available at full size any more, and traffic has not moved."""
+    return v.status.canary is not None and _lost_before_switch(v)
 
 
 def _able_to_carry(v: View) -> bool:
@@ -168,13 +219,19 @@ TABLE: tuple[Row, ...] = (
     # giving up: first, and whatever the candidate's health
     Row(BEFORE_SWITCH,                _abort_asked,        P.FAILED,     to.abort,      "AbortRequested"),
     Row(SWITCHED,                     _abort_after_switch, P.RETURNING,  to.turn_back,  "AbortRequested"),
+    Row(_in(P.STEPPING),              _abort_asked,        P.RETURNING,  to.turn_back,  "AbortRequested"),
+    Row(_in(P.STEPPING),              _candidate_is_dead,  P.RETURNING,  to.turn_back,  "CandidateLost"),
+    Row(_in(P.STEPPING),              _deadline_passed,    P.RETURNING,  to.turn_back,  "ProgressDeadlineExceeded"),
     Row(SWITCHED,                     _promoted_is_dead,   P.RETURNING,  to.turn_back,  "PromotedUnavailable"),
     Row(_in(P.PROVING),               _post_failed,        P.RETURNING,  to.turn_back,  "PostPromotionAnalysisFailed"),
     Row(_in(P.RETURNING),             _back_on_stable,     P.FAILED,     to.returned,   "ReturnedToStable"),
     Row(_in(P.RETURNING),             _no_way_back,        P.STAGING,    to.stay,       "StableLost"),
     # the spec moved on
-    Row(BEFORE_SWITCH,                _reverted,           P.STABLE,     to.revert,     "Reverted"),
-    Row(BEFORE_SWITCH,                _new_revision,       P.STAGING,    to.supersede,  "Superseded"),
+    Row(ON_THE_WAY,                   _reverted,           P.STABLE,     to.revert,     "Reverted"),
+    Row(ON_THE_WAY,                   _new_revision,       P.STAGING,    to.supersede,  "Superseded"),
+    Row(ON_THE_WAY,                   _other_strategy,     P.STAGING,    to.begin_again,"StrategyChanged"),
+    Row(BEFORE_SWITCH,                _other_steps,        P.STAGING,    to.begin_again,"StepsChanged"),
+    Row(_in(P.STEPPING),              _other_steps,        P.STEPPING,   by.first_step, "StepsChanged"),
     Row(_in(P.FAILED),                _live_again,         P.STABLE,     to.revert,     "Reverted"),
     Row(AT_REST,                      _new_revision,       P.STAGING,    to.stage,      "NewRevision"),
     Row(_in(P.FAILED),                _retry_asked,        P.STAGING,    to.retry,      "RetryRequested"),
@@ -185,6 +242,11 @@ TABLE: tuple[Row, ...] = (
     Row(_in(P.STAGING, P.PRESCALING), _deadline_passed,    P.FAILED,     to.abort,      "ProgressDeadlineExceeded"),
     Row(_in(P.VERIFYING),             _pre_failed,         P.FAILED,     to.abort,      "PrePromotionAnalysisFailed"),
     Row(_in(P.VERIFYING),             _not_previewable,    P.STAGING,    to.fall_back,  "CandidateUnavailable"),
+    Row(_in(P.VERIFYING),             _may_step,           P.STEPPING,   by.first_step, "StepsBegin"),
+    Row(_in(P.STEPPING),              _full_promotion_asked,P.STEPPING,  by.last_step,  "PromotedInFull"),
+    Row(_in(P.STEPPING),              _step_done,          P.STEPPING,   by.next_step,  "StepDone"),
+    Row(_in(P.STEPPING),              _steps_over,         P.PROMOTING,  to.promote,    "CandidateAtFullSize"),
+    Row(_in(P.PROMOTING),             _lost_after_steps,   P.STEPPING,   to.fall_back,  "CandidateUnavailable"),
     Row(_in(P.VERIFYING),             _cleared,            P.PRESCALING, to.prescale,   "Approved"),
     Row(_in(P.PRESCALING),            _able_to_carry,      P.PROMOTING,  to.promote,    "CandidateAtFullSize"),
     Row(_in(P.PROMOTING),             _lost_before_switch, P.PRESCALING, to.fall_back,  "CandidateUnavailable"),

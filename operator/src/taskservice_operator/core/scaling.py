@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from taskservice_operator.api.status import Phase, Size, Status
+from taskservice_operator.core import steps
 from taskservice_operator.core.traffic import live_target
 from taskservice_operator.core.view import SWITCHED, View
 
@@ -52,6 +53,9 @@ def scale_of(v: View, revision: str) -> Scale:
     """The scale of one revision in the state that ``v`` shows."""
     scale = _scale_by_role(v, revision)
     observed = v.facts.of(revision)
+    if v.facts.spread and v.status.phase is not Phase.STEPPING and revision not in (v.status.active, v.status.stable):
+        # What live traffic reaches keeps its pods until it is elsewhere, and nobody else may come to be reached.
+        return scale if scale.replicas is None or v.status.phase in SWITCHED else Scale(observed.replicas)
     selected = revision in (v.facts.live_revision, live_target(v)) and revision not in (
         v.status.active,
         v.status.candidate,
@@ -65,6 +69,8 @@ def scale_of(v: View, revision: str) -> Scale:
 
 def _scale_by_role(v: View, revision: str) -> Scale:
     status, phase = v.status, v.status.phase
+    if status.canary is not None and (by_steps := _scale_by_steps(v, revision)) is not None:
+        return by_steps
     if revision == status.candidate:
         if phase in SWITCHED:
             return _live(v, revision, v.full_size())
@@ -77,6 +83,20 @@ def _scale_by_role(v: View, revision: str) -> Scale:
         if entry.revision == revision and v.now < entry.scale_down_at:
             return Scale(entry.replicas)
     return Scale(0)
+
+
+def _scale_by_steps(v: View, revision: str) -> Scale | None:
+    """The scale of a canary's two sides; None where it is as for every rollout."""
+    if v.status.phase in (Phase.STAGING, Phase.VERIFYING, Phase.STEPPING):
+        sizes = steps.sizes_of(v)
+        if revision == v.status.candidate:
+            return Scale(sizes.candidate)
+        if revision == v.status.stable:
+            held = v.facts.spread and v.status.phase is not Phase.STEPPING
+            return Scale(v.active_size() if held else sizes.stable)
+    if revision == v.status.stable and v.status.phase in SWITCHED:
+        return Scale(v.facts.of(revision).replicas)
+    return None
 
 
 def _live(v: View, revision: str, fixed: int) -> Scale:

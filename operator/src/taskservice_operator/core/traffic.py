@@ -7,18 +7,44 @@ from taskservice_operator.core.view import SWITCHED, View
 
 
 def live_target(v: View) -> str | None:
-    """The revision that live traffic should go to now.
+    """The revision that live traffic should go to now; while it is spread, the one it is spread from or comes home to.
 
     Whatever the rollout says, traffic is not moved from a revision that has ready pods to one that has none: the
-    move waits until there is somebody to serve it.  Nor can it go to a revision that is gone.
+    move waits until there is somebody to serve it.  Nor can it go to a revision that is gone.  After a canary the
+    stable side may be small: until it can carry the load, the candidate does.
     """
     target, selected = _intended(v), v.facts.live_revision
-    if target is None or selected in (None, target):
+    if target is None or selected == target:
         return target
     if is_gone(v, target):
-        return selected
+        return selected or (v.status.candidate if v.facts.spread else target)
+    if selected is None:
+        return target
     serves, would_serve = v.facts.of(selected).ready > 0, v.facts.of(target).ready > 0
+    if serves and is_too_small(v, target):
+        return selected
     return selected if serves and not would_serve and not _is_empty_by_request(v, target) else target
+
+
+def is_spread(v: View) -> bool:
+    """Live traffic should go to every revision that has pods.
+
+    It is so during a canary's steps, and after them until the side that it comes home to can carry it alone; at once
+    if nobody else serves.
+    """
+    if v.status.phase is Phase.STEPPING:
+        return True
+    target = _intended(v)
+    if not v.facts.spread or target is None:
+        return False
+    others = any(facts.ready for facts in v.facts.revisions.values() if facts.revision != target)
+    return others and (is_gone(v, target) or v.facts.of(target).ready < v.carrying_size(target))
+
+
+def is_too_small(v: View, target: str) -> bool:
+    """A canary returns to a stable side that has too few ready pods for all traffic."""
+    returns = v.status.canary is not None and v.status.phase is Phase.RETURNING
+    return returns and v.facts.of(target).ready < v.carrying_size(target)
 
 
 def preview_target(v: View) -> str | None:
@@ -27,8 +53,16 @@ def preview_target(v: View) -> str | None:
 
 
 def is_held(v: View) -> bool:
-    """Traffic should return to stable and cannot, as nobody there could serve it: only pods or people can mend that."""
-    return v.status.phase is Phase.RETURNING and live_target(v) != v.status.stable
+    """Traffic should return to stable and cannot, as nobody there could serve it: only pods or people can mend that.
+
+    A stable side that grows again after a canary is given the deadline's time for it.
+    """
+    stable = v.status.stable
+    if v.status.phase is not Phase.RETURNING or stable is None:
+        return False
+    if v.status.canary is not None and not is_gone(v, stable):
+        return v.clock_spent() >= v.deadline() and (is_spread(v) or live_target(v) != stable)
+    return live_target(v) != stable
 
 
 def is_gone(v: View, revision: str) -> bool:

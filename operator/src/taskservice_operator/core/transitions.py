@@ -6,29 +6,27 @@ from dataclasses import replace
 from datetime import timedelta
 
 from taskservice_operator.api import names
-from taskservice_operator.api.status import Failure, Floor, HistoryEntry, Phase, Retiring, Rollout, Size, Status
+from taskservice_operator.api.spec import CANARY
+from taskservice_operator.api.status import Failure, Floor, Phase, Rollout, Size, Status
+from taskservice_operator.core import ledger, steps
 from taskservice_operator.core import verdict as analysis
 from taskservice_operator.core.model import Note
 from taskservice_operator.core.view import FLOOR_SECONDS, View
-
-HISTORY_LIMIT = 20
-"""Finished rollouts remembered in the status; how many revisions can be returned to is the spec's to say."""
 
 
 def stage(v: View, reason: str) -> tuple[Status, Note]:
     """Begin a rollout of the wanted revision."""
     wanted = v.wanted_revision or ""
-    status = _retire(v, v.status.candidate, 0) if v.status.candidate else v.status
+    status = ledger.retire(v, v.status.candidate, 0) if v.status.candidate else v.status
     fast = v.is_kept(wanted) and v.was_promoted(wanted)
-    status = _begin(v, status, wanted, Rollout(started_at=v.now, fast=fast))
-    how = "live at once when ready (it was promoted before and is still up)" if fast else v.spec.rollout.strategy
-    return replace(status, failure=None), Note(reason, f"revision {wanted} is being released ({how})")
+    status = ledger.begin(v, status, wanted, Rollout(started_at=v.now, fast=fast))
+    return replace(status, failure=None), Note(reason, f"revision {wanted} is being released ({_how(v, status)})")
 
 
 def supersede(v: View, reason: str) -> tuple[Status, Note]:
     """The spec changed in mid-rollout: the candidate goes, the stable side never notices."""
     old = v.status.candidate
-    status = _remember(v, "Superseded", reason)
+    status = ledger.remember(v, "Superseded", reason)
     status, note = stage(v.with_status(status), reason)
     return status, replace(note, message=f"revision {old} is superseded by {v.wanted_revision} before it went live")
 
@@ -36,15 +34,15 @@ def supersede(v: View, reason: str) -> tuple[Status, Note]:
 def retry(v: View, reason: str) -> tuple[Status, Note]:
     """Try the failed revision once more, from the start."""
     status, _ = stage(v, reason)
-    status = _handled(v.with_status(status), names.VERB_RETRY)
+    status = ledger.handled(v.with_status(status), names.VERB_RETRY)
     return status, Note(reason, f"revision {v.wanted_revision} is tried again on request")
 
 
 def roll_back(v: View, reason: str) -> tuple[Status, Note]:
     """Leave the active revision for the one promoted before it; the spec stays as it is and is remembered as left."""
     active, previous = v.status.active or "", v.previous() or ""
-    status = _handled(v, names.VERB_ROLLBACK)
-    status = _begin(v, status, previous, Rollout(started_at=v.now, fast=True, rollback=True))
+    status = ledger.handled(v, names.VERB_ROLLBACK)
+    status = ledger.begin(v, status, previous, Rollout(started_at=v.now, fast=True, rollback=True))
     # What must not be released again by itself is what the spec asks for: often the active one, but after a failed
     # release it is the failed one, which stays remembered for its own reason until the rollback has arrived.
     message = f"revision {active} was left by request for {previous}"
@@ -53,12 +51,19 @@ def roll_back(v: View, reason: str) -> tuple[Status, Note]:
     return status, Note(reason, f"rolling back from {active} to {previous}", warning=True)
 
 
+def begin_again(v: View, reason: str) -> tuple[Status, Note]:
+    """The spec asks for the same revision in another way: from the start, against the same stable side."""
+    candidate, rollout = v.status.candidate or "", ledger.rollout_of(v)
+    status = ledger.begin(v, _without_pending_floor(v.status), candidate, Rollout(started_at=rollout.started_at))
+    return status, Note(reason, f"the release of revision {candidate} begins again ({_how(v, status)})")
+
+
 def revert(v: View, reason: str) -> tuple[Status, Note]:
     """The spec is back at what is live: nothing to release."""
     status = v.status
     if status.candidate:
-        status = _retire(v.with_status(_remember(v, "Superseded", reason)), status.candidate, 0)
-    status = replace(status, phase=Phase.STABLE, candidate=None, rollout=None, analysis=(), failure=None)
+        status = ledger.retire(v.with_status(ledger.remember(v, "Superseded", reason)), status.candidate, 0)
+    status = replace(status, phase=Phase.STABLE, candidate=None, rollout=None, analysis=(), failure=None, canary=None)
     return status, Note(reason, f"revision {v.status.active}, which the spec asks for, is live")
 
 
@@ -66,8 +71,8 @@ def verify(v: View, reason: str) -> tuple[Status, Note]:
     """The candidate is up at preview size: measure it and wait for approval."""
     metrics = () if v.is_fast() else v.spec.rollout.pre_promotion
     runs = analysis.start_runs(metrics, analysis.PRE, v.status.candidate or "")
-    status = _stop_clock(v)
-    rollout = replace(_rollout(v.with_status(status)), verified_since=v.now)
+    status = ledger.stop_clock(v)
+    rollout = replace(ledger.rollout_of(v.with_status(status)), verified_since=v.now)
     status = replace(status, phase=Phase.VERIFYING, rollout=rollout, analysis=runs)
     return status, Note(reason, f"revision {v.status.candidate} is available with {_replicas(v.staging_size())}")
 
@@ -75,9 +80,11 @@ def verify(v: View, reason: str) -> tuple[Status, Note]:
 def fall_back(v: View, reason: str) -> tuple[Status, Note]:
     """The candidate lost readiness before it went live: wait for it again, on the same clock."""
     phase = Phase.STAGING if v.status.phase is Phase.VERIFYING else Phase.PRESCALING
-    rollout = replace(_rollout(v), verified_since=None) if phase is Phase.STAGING else _rollout(v)
+    if v.status.canary is not None and phase is Phase.PRESCALING:
+        phase = Phase.STEPPING
+    rollout = replace(ledger.rollout_of(v), verified_since=None) if phase is Phase.STAGING else ledger.rollout_of(v)
     status = _without_pending_floor(replace(v.status, rollout=rollout))
-    status = _start_clock(v.with_status(status))
+    status = ledger.start_clock(v.with_status(status))
     status = replace(status, phase=phase, analysis=() if phase is Phase.STAGING else status.analysis)
     return status, Note(reason, f"revision {v.status.candidate} is no longer available", warning=True)
 
@@ -86,9 +93,11 @@ def prescale(v: View, reason: str) -> tuple[Status, Note]:
     """Approved: bring the candidate to the size that carries the load."""
     status = v.status
     if v.is_asked(names.VERB_PROMOTE, status.candidate):
-        status = _handled(v, names.VERB_PROMOTE)
-    status = _start_clock(v.with_status(status))
-    rollout = replace(_rollout(v.with_status(status)), approved_at=v.now)
+        status = ledger.handled(v, names.VERB_PROMOTE)
+    status = ledger.start_clock(v.with_status(status))
+    rollout = replace(ledger.rollout_of(v.with_status(status)), approved_at=v.now)
+    if v.is_asked(names.VERB_PROMOTE_FULL, status.candidate):
+        status = ledger.handled(v.with_status(status), names.VERB_PROMOTE_FULL)
     return replace(status, phase=Phase.PRESCALING, rollout=rollout), Note(
         reason, f"revision {status.candidate} is approved and scales to {_replicas(v.full_size())}"
     )
@@ -100,7 +109,7 @@ def promote(v: View, reason: str) -> tuple[Status, Note]:
     With an autoscaler on either side that size outlives the rollout for a while, else only the rollout needs it.
     """
     size = v.full_size()
-    status = _stop_clock(v) if v.status.rollout else replace(v.status, rollout=Rollout(started_at=v.now))
+    status = ledger.stop_clock(v) if v.status.rollout else replace(v.status, rollout=Rollout(started_at=v.now))
     until = status.floor.until if status.floor else None
     if v.autoscaling_of(status.candidate) or v.autoscaling_of(status.active):
         until = v.now + timedelta(seconds=FLOOR_SECONDS)
@@ -116,19 +125,19 @@ def prove(v: View, reason: str) -> tuple[Status, Note]:
     metrics = () if v.is_fast() else v.spec.rollout.post_promotion
     runs = analysis.start_runs(metrics, analysis.POST, v.status.candidate or "")
     pre = tuple(run for run in v.status.analysis if run.stage == analysis.PRE)
-    rollout = replace(_rollout(v), switched_at=v.now)
+    rollout = replace(ledger.rollout_of(v), switched_at=v.now)
     status = replace(v.status, phase=Phase.PROVING, active=v.status.candidate, rollout=rollout, analysis=pre + runs)
     return status, Note(reason, f"live traffic goes to revision {status.candidate}")
 
 
 def complete(v: View, reason: str) -> tuple[Status, Note]:
     """Promoted for good: the candidate is stable; the side before it is kept up for a while, ready to return to."""
-    status = _remember(v, "Promoted", reason)
+    status = ledger.remember(v, "Promoted", reason)
     if status.stable and status.stable != status.candidate:
-        delay = v.spec.rollout.blue_green.scale_down_delay_seconds
-        status = _retire(v.with_status(status), status.stable, delay)
+        delay = 0 if status.canary else v.spec.rollout.blue_green.scale_down_delay_seconds
+        status = ledger.retire(v.with_status(status), status.stable, delay)
     status = replace(_settle_size(v, status), phase=Phase.STABLE, failure=None)
-    status = replace(status, stable=status.candidate, candidate=None, rollout=None, analysis=())
+    status = replace(status, stable=status.candidate, candidate=None, rollout=None, analysis=(), canary=None)
     return status, Note(reason, f"revision {status.stable} is live and stable")
 
 
@@ -136,7 +145,7 @@ def rolled_back(v: View, reason: str) -> tuple[Status, Note]:
     """A rollback has arrived.  What the spec still asks for is not released until the spec changes."""
     left, arrived, refused = v.status.stable, v.status.candidate, v.failed_revision or ""
     delay = v.spec.rollout.blue_green.scale_down_delay_seconds
-    status = _retire(v.with_status(_remember(v, "RolledBack", reason)), left, delay)
+    status = ledger.retire(v.with_status(ledger.remember(v, "RolledBack", reason)), left, delay)
     message = f"revision {left} was left by request for {arrived}"
     if refused not in (left, arrived):
         message += f", and revision {refused}, which the spec asks for, has failed"
@@ -147,28 +156,31 @@ def rolled_back(v: View, reason: str) -> tuple[Status, Note]:
 
 def turn_back(v: View, reason: str) -> tuple[Status, Note]:
     """Give up after the switch: live traffic goes back to stable, which is still up, whatever the candidate does."""
-    status = _handled(v, names.VERB_ABORT) if v.is_asked(names.VERB_ABORT, v.status.candidate) else v.status
+    status = ledger.handled(v, names.VERB_ABORT) if v.is_asked(names.VERB_ABORT, v.status.candidate) else v.status
     cause = _cause(v, reason)
     failure = (
         _failed_rollback(v, reason, cause) if _is_rollback(v) else Failure(status.candidate or "", reason, cause, v.now)
     )
-    status = replace(_stop_clock(v.with_status(status)), phase=Phase.RETURNING, failure=failure)
+    status = replace(ledger.stop_clock(v.with_status(status)), phase=Phase.RETURNING, failure=failure)
+    if status.canary is not None:
+        # Stable may have to grow again before it can carry everything: it has the deadline's time for that.
+        status = replace(status, rollout=replace(ledger.rollout_of(v.with_status(status)), clock_spent_seconds=0))
     return status, Note(reason, f"{cause}; live traffic returns to {status.stable}", warning=True)
 
 
 def returned(v: View, reason: str) -> tuple[Status, Note]:
     """Live traffic was seen on stable again."""
-    status = _remember(v, "Aborted", v.status.failure.reason if v.status.failure else reason)
-    status = _retire(v.with_status(status), status.candidate, v.spec.rollout.abort_scale_down_delay_seconds)
+    status = ledger.remember(v, "Aborted", v.status.failure.reason if v.status.failure else reason)
+    status = ledger.retire(v.with_status(status), status.candidate, v.spec.rollout.abort_scale_down_delay_seconds)
     status = replace(_without_pending_floor(status), phase=Phase.FAILED, active=status.stable)
-    status = replace(status, candidate=None, rollout=None)
+    status = replace(status, candidate=None, rollout=None, canary=None)
     return status, Note(reason, f"live traffic is back on revision {status.stable}", warning=True)
 
 
 def stay(v: View, reason: str) -> tuple[Status, Note]:
     """There is no stable side to return to and the spec moved on: go from what serves, faulty as it may be."""
     given_up, serving = v.status.stable, v.status.candidate
-    status = _retire(v.with_status(_remember(v, "Aborted", reason)), given_up, 0)
+    status = ledger.retire(v.with_status(ledger.remember(v, "Aborted", reason)), given_up, 0)
     size = Size(v.facts.of(serving).replicas, status.size.declared if status.size else v.spec.replicas)
     status = replace(_without_pending_floor(status), active=serving, stable=serving, candidate=None, size=size)
     status, _ = stage(v.with_status(status), reason)
@@ -180,13 +192,14 @@ def stay(v: View, reason: str) -> tuple[Status, Note]:
 
 def abort(v: View, reason: str) -> tuple[Status, Note]:
     """Give up before the switch: live traffic never left the stable side."""
-    status = _handled(v, names.VERB_ABORT) if v.is_asked(names.VERB_ABORT, v.status.candidate) else v.status
+    status = ledger.handled(v, names.VERB_ABORT) if v.is_asked(names.VERB_ABORT, v.status.candidate) else v.status
     cause = _cause(v, reason)
     candidate = status.candidate or ""
-    status = _stop_clock(v.with_status(_remember(v.with_status(status), "Aborted", reason)))
+    status = ledger.stop_clock(v.with_status(ledger.remember(v.with_status(status), "Aborted", reason)))
+    status = replace(status, canary=None)
     if _is_rollback(v):
         # Nothing was left after all.  If the spec asks for the active side, the next row finds that.
-        status = _retire(v.with_status(status), candidate, 0)
+        status = ledger.retire(v.with_status(status), candidate, 0)
         status = replace(status, failure=_failed_rollback(v, reason, cause), analysis=())
         status = replace(status, phase=Phase.FAILED, candidate=None, rollout=None)
         return status, Note(reason, f"the rollback to {candidate} was given up: {cause}", warning=True)
@@ -195,17 +208,10 @@ def abort(v: View, reason: str) -> tuple[Status, Note]:
         # Nothing to return to and nobody to protect: leave the pods, they may still come up.
         status = replace(status, phase=Phase.FAILED, failure=failure, rollout=None)
         return status, Note(reason, f"{cause}; it goes live if it recovers", warning=True)
-    status = _retire(v.with_status(status), candidate, v.spec.rollout.abort_scale_down_delay_seconds)
+    status = ledger.retire(v.with_status(status), candidate, v.spec.rollout.abort_scale_down_delay_seconds)
     status = replace(status, phase=Phase.FAILED, candidate=None, rollout=None, failure=failure)
     serving = f"; {status.active} stays live, untouched" if status.active else ""
     return status, Note(reason, f"{cause}{serving}", warning=True)
-
-
-def tick_clock(v: View, *, running: bool) -> Status:
-    """Start or stop the deadline clock, as the phase and ``spec.paused`` now ask."""
-    if v.status.rollout is None:
-        return v.status
-    return _start_clock(v) if running else _stop_clock(v)
 
 
 def _cause(v: View, reason: str) -> str:
@@ -214,10 +220,14 @@ def _cause(v: View, reason: str) -> str:
     trouble = f": {facts.trouble.message}" if facts.trouble else ""
     if reason == "ProgressDeadlineExceeded":
         size = v.staging_size() if v.status.phase is Phase.STAGING else v.full_size()
+        if v.status.phase is Phase.STEPPING:
+            size = steps.goal_of(v).candidate
         limit = v.spec.rollout.progress_deadline_seconds
         return f"revision {candidate} had {facts.available} of {size} replicas available after {limit} s{trouble}"
     if reason == "PromotedUnavailable":
         return f"revision {candidate} lost every ready pod after the switch{trouble}"
+    if reason == "CandidateLost":
+        return f"revision {candidate} lost every ready pod while it got {steps.weight_at(v)} % of requests{trouble}"
     if reason == "PrePromotionAnalysisFailed":
         note = v.pre_verdict().note
         return f"revision {candidate} failed its pre-promotion analysis: {note.message if note else ''}"
@@ -225,6 +235,16 @@ def _cause(v: View, reason: str) -> str:
         note = v.post_verdict().note
         return f"revision {candidate} failed its post-promotion analysis: {note.message if note else ''}"
     return f"the release of revision {candidate} was aborted on request"
+
+
+def _how(v: View, status: Status) -> str:
+    if status.rollout and status.rollout.fast:
+        return "live at once when ready (it was promoted before and is still up)"
+    if status.canary is not None:
+        return f"Canary, {status.canary.step_count} steps"
+    if v.spec.rollout.strategy == CANARY:
+        return "at once: there is nothing to share requests with" if v.is_first else "at once: what is live autoscales"
+    return v.spec.rollout.strategy
 
 
 def _replicas(count: int) -> str:
@@ -253,55 +273,3 @@ def _without_pending_floor(status: Status) -> Status:
 
 def _is_rollback(v: View) -> bool:
     return bool(v.status.rollout and v.status.rollout.rollback)
-
-
-def _rollout(v: View) -> Rollout:
-    return v.status.rollout or Rollout(started_at=v.now)
-
-
-def _begin(v: View, status: Status, candidate: str, rollout: Rollout) -> Status:
-    retiring = tuple(entry for entry in status.retiring if entry.revision != candidate)
-    rollout = replace(rollout, clocked_since=None if v.spec.paused else v.now)
-    return replace(status, phase=Phase.STAGING, candidate=candidate, rollout=rollout, retiring=retiring, analysis=())
-
-
-def _retire(v: View, revision: str | None, delay_seconds: int) -> Status:
-    """Keep ``revision`` up at its present size until the delay is over."""
-    if not revision:
-        return v.status
-    others = tuple(entry for entry in v.status.retiring if entry.revision != revision)
-    at = v.now + timedelta(seconds=delay_seconds)
-    return replace(v.status, retiring=(*others, Retiring(revision, at, v.facts.of(revision).replicas)))
-
-
-def _remember(v: View, result: str, reason: str) -> Status:
-    rollout, candidate = v.status.rollout, v.status.candidate
-    record = v.facts.of(candidate).record
-    image = record.image if record else v.spec.template.get("image", "")
-    started = rollout.started_at if rollout else v.now
-    entry = HistoryEntry(candidate or "", result, reason, started, v.now, image)
-    history = [*v.status.history, entry]
-    while len(history) > HISTORY_LIMIT:
-        # Many failures in a row must not make us forget where a rollback goes.
-        history.remove(next((old for old in history if old.result in ("Aborted", "Superseded")), history[0]))
-    return replace(v.status, history=tuple(history))
-
-
-def _handled(v: View, annotation: str) -> Status:
-    verb, value = names.verb_name(annotation), v.verb_value(annotation)
-    return replace(v.status, handled_verbs={**v.status.handled_verbs, verb: value})
-
-
-def _start_clock(v: View) -> Status:
-    rollout = _rollout(v)
-    if rollout.clocked_since is not None:
-        return v.status
-    return replace(v.status, rollout=replace(rollout, clocked_since=v.now))
-
-
-def _stop_clock(v: View) -> Status:
-    rollout = _rollout(v)
-    if rollout.clocked_since is None:
-        return v.status
-    spent = int(v.clock_spent().total_seconds())
-    return replace(v.status, rollout=replace(rollout, clocked_since=None, clock_spent_seconds=spent))

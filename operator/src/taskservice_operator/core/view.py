@@ -9,6 +9,7 @@ from taskservice_operator.api import names
 from taskservice_operator.api.spec import Autoscaling, Spec, parse_autoscaling
 from taskservice_operator.api.status import Phase, Status
 from taskservice_operator.core import verdict as analysis
+from taskservice_operator.core import weights
 from taskservice_operator.core.facts import Facts
 from taskservice_operator.core.model import Manifest
 from taskservice_operator.core.revision import Blocked, Wanted
@@ -17,7 +18,7 @@ from taskservice_operator.core.vaulted import NOTHING_ASKED, Reading
 CLOCKED = frozenset({Phase.STAGING, Phase.PRESCALING})
 """Phases whose time counts against the progress deadline: those that wait for pods, never for people."""
 SWITCHED = frozenset({Phase.PROMOTING, Phase.PROVING})
-UNDER_WAY = frozenset({Phase.STAGING, Phase.VERIFYING, Phase.PRESCALING, *SWITCHED})
+UNDER_WAY = frozenset({Phase.STAGING, Phase.VERIFYING, Phase.STEPPING, Phase.PRESCALING, *SWITCHED})
 FLOOR_SECONDS = 600
 """How long after a switch the new side may not scale below the size it took over with (StackSet's prescaling)."""
 
@@ -159,11 +160,29 @@ class View:
 
     def staging_size(self) -> int:
         """Replicas of the candidate while it is only previewed."""
+        if self.status.canary is not None:
+            return self._canary_size()
         preview = self.spec.rollout.blue_green.preview_replicas
         rollout = self.status.rollout
         if preview is None or self.is_first or (rollout and rollout.fast):
             return self.full_size()
         return preview
+
+    def _canary_size(self) -> int:
+        """What the candidate's first weight needs, as far as there is room for it."""
+        limit = self.limits()
+        first = next((step.weight for step in self.spec.rollout.canary.steps if step.weight is not None), 0)
+        return min(weights.split(self.active_size(), first, limit.surge).candidate, limit.surge or limit.unavailable)
+
+    def limits(self) -> weights.Limits:
+        """By how much a canary may be over or under the live side's size."""
+        canary = self.spec.rollout.canary
+        return weights.limits(self.active_size(), canary.max_surge, canary.max_unavailable)
+
+    def carrying_size(self, revision: str) -> int:
+        """Ready pods that ``revision`` needs before a live side that is spread may become it alone."""
+        size = self.full_size() if revision == self.status.candidate else self.active_size()
+        return max(size - self.limits().unavailable, min(size, 1))
 
     def is_available(self, revision: str | None, at_least: int) -> bool:
         return self.facts.of(revision).available >= at_least
@@ -208,7 +227,7 @@ class View:
         return passed_at + timedelta(seconds=blue_green.auto_promotion_seconds)
 
     def is_approved(self) -> bool:
-        if self.is_asked(names.VERB_PROMOTE, self.status.candidate):
+        if any(self.is_asked(verb, self.status.candidate) for verb in (names.VERB_PROMOTE, names.VERB_PROMOTE_FULL)):
             return True
         if self.status.rollout and self.status.rollout.approved_at is not None:
             return True

@@ -7,8 +7,11 @@ from typing import Any
 from taskservice_operator.render.identity import Owner
 
 
-def build_disruption_budget(owner: Owner, revision: str) -> dict[str, Any]:
-    """At most a quarter of the live revision's pods (rounded up by Kubernetes, so at least one) may be evicted."""
+def build_disruption_budget(owner: Owner, revision: str | None) -> dict[str, Any]:
+    """At most a quarter of the live pods (rounded up by Kubernetes, so at least one) may be evicted.
+
+    ``revision``: the one that is live, or None while all are.
+    """
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",

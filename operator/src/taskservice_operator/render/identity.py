@@ -50,9 +50,9 @@ class Owner:
             labels[names.LABEL_COLOUR] = colour
         return labels
 
-    def selector(self, revision: str) -> dict[str, str]:
-        """The least set of labels that says: pods of this revision of this TaskService."""
-        return {names.LABEL_OWNER: self.name, names.LABEL_REVISION: revision}
+    def selector(self, revision: str | None = None) -> dict[str, str]:
+        """The least set of labels that says: pods of this revision (or of any) of this TaskService."""
+        return {names.LABEL_OWNER: self.name} | ({names.LABEL_REVISION: revision} if revision else {})
 
     def metadata(self, name: str, revision: str | None = None, colour: str | None = None) -> dict[str, Any]:
         return {

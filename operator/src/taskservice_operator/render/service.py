@@ -19,8 +19,8 @@ def ports_of(template: Mapping[str, Any]) -> Ports:
     return (("http", template.get("port", DEFAULT_PORT)), *further)
 
 
-def build_service(owner: Owner, name: str, revision: str, ports: Iterable[tuple[str, int]]) -> dict[str, Any]:
-    """A ClusterIP Service that selects exactly the pods of ``revision``, on its ports."""
+def build_service(owner: Owner, name: str, revision: str | None, ports: Iterable[tuple[str, int]]) -> dict[str, Any]:
+    """A ClusterIP Service that selects exactly the pods of ``revision``, or of every one, on these ports."""
     metadata = owner.metadata(name)
     metadata["labels"][names.LABEL_INSTANCE] = name
     return {
