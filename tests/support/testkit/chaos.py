@@ -31,6 +31,7 @@ class Story:
     def __init__(self, seed: int, upgrade: Callable[[int], None]) -> None:
         self.random = random.Random(seed)
         self._upgrade = upgrade
+        self.trips = seed % 3 == 0
         self.invariants = Invariants()
         self.resource = self._first()
         self.world = World.of(self.resource)
@@ -211,10 +212,10 @@ class Story:
         """The operator dies between the intent to promote a canary and the switch, and then pods are lost."""
         status = self.world.status
         canary, candidate = status.get("canary"), (status.get("revisions") or {}).get("candidate")
-        if canary is None or self.random.random() < 0.5:
+        if canary is None or not self.trips:
             return
-        if status["phase"] == "Stepping" and canary["stepIndex"] == canary["stepCount"]:
-            self.simulation.crash_soon(self.random.choice((1, 1, 2, 3)))
+        if status["phase"] == "Stepping" and canary["stepIndex"] >= canary["stepCount"] - 1:
+            self.simulation.crash_soon(1)
         if status["phase"] == "Promoting" and self.world.spread:
             images = {pod.image for pod in self.world.pods.values() if pod.revision == candidate}
             self.world.lives.update({image: self.random.choice((never, crashes, flaps())) for image in images})

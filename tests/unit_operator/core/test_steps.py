@@ -75,7 +75,7 @@ def test_a_pause_ends_by_itself(seconds: int, expected: list[str]) -> None:
 
 def test_a_pause_ends_on_request_and_one_without_an_end_only_so() -> None:
     assert taken(view(NEW.asking("promote", R2), index=1)) == ["StepDone"]
-    at_last = {"old": (5, 5), "new": (5, 5)}
+    at_last: dict[str, Any] = {"old": (5, 5), "new": (5, 5)}
     assert taken(view(index=3, seconds=86_400, **at_last)) == []
     assert taken(view(NEW.asking("promote", R2), index=3, **at_last)) == ["StepDone"]
     assert taken(view(NEW.asking("promote", R1), index=3, **at_last)) == []
@@ -117,12 +117,23 @@ def test_after_an_abort_traffic_leaves_a_dead_candidate_at_once() -> None:
 
 
 def test_a_canary_that_was_promoted_already_stays_where_it_is_until_stable_can_carry_everything() -> None:
-    key = {"spread": False, "phase": Phase.RETURNING, "active": R2}
+    key: dict[str, Any] = {"spread": False, "phase": Phase.RETURNING, "active": R2}
     promoted = a_snapshot(NEW).blue(OLD, replicas=10, ready=3).green(NEW, replicas=10, ready=10).live(NEW)
     state = view(**key).status
     assert live_target(promoted.view().with_status(state)) == R2
     grown = a_snapshot(NEW).blue(OLD, replicas=10, ready=8).green(NEW, replicas=10, ready=10).live(NEW)
     assert live_target(grown.view().with_status(state)) == R1
+
+
+@pytest.mark.parametrize(("stable", "expected"), [(0, ["PromotedUnavailable"]), (3, ["PromotedUnavailable"]), (10, [])])
+def test_a_promoted_side_that_dies_is_left_for_a_stable_side_that_was_shrunk(stable: int, expected: list[str]) -> None:
+    """Its pods are gone because of the steps, so their not being ready says nothing against it."""
+    dead = a_snapshot(NEW).blue(OLD, replicas=stable, ready=0).green(NEW, replicas=10, ready=0).live(NEW)
+    state = view(spread=False, phase=Phase.PROMOTING, index=4).status
+    v = dead.view().with_status(state)
+    assert taken(v)[:1] == expected
+    if expected:
+        assert live_target(step(v)[0]) == R1
 
 
 def test_until_the_service_selects_both_nothing_is_scaled() -> None:
@@ -140,12 +151,12 @@ def test_pods_that_would_be_reached_too_early_are_not_made() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "by_steps"),
-    [({}, True), ({"fast": True}, False), ({"rollback": True}, False)],
+    ("rollout", "by_steps"),
+    [(Rollout(at(0)), True), (Rollout(at(0), fast=True), False), (Rollout(at(0), rollback=True), False)],
 )
-def test_what_was_proven_before_and_what_goes_back_goes_at_once(change: dict[str, bool], by_steps: bool) -> None:
+def test_what_was_proven_before_and_what_goes_back_goes_at_once(rollout: Rollout, by_steps: bool) -> None:
     v = view()
-    assert (steps.begin(v, v.status, R2, Rollout(at(0), **change)) is not None) == by_steps
+    assert (steps.begin(v, v.status, R2, rollout) is not None) == by_steps
 
 
 def test_a_first_revision_goes_at_once() -> None:

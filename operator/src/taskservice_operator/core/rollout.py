@@ -54,10 +54,12 @@ def _is_rollback(v: View) -> bool:
 
 
 def _promoted_is_dead(v: View) -> bool:
-    """The promoted side has no ready pod, and stable has one or the spec asks for a third revision."""
+    """The promoted side has no ready pod, and stable has one, or was shrunk, or the spec asks for a third revision."""
     if v.is_first or v.facts.live_revision != v.status.candidate or v.full_size() == 0:
         return False
-    way_out = v.facts.of(v.status.stable).ready > 0 or v.is_superseded()
+    stable = v.facts.of(v.status.stable)
+    shrunk = v.status.canary is not None and stable.record is not None and stable.replicas < v.active_size()
+    way_out = stable.ready > 0 or shrunk or v.is_superseded()
     return v.facts.of(v.status.candidate).ready == 0 and way_out
 
 
