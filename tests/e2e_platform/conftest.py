@@ -29,8 +29,20 @@ from taskservice_local.paths import CHECKOUT, ClusterPaths
 
 NAME = "platform-test"
 SOURCES = ("platform/local/src", "platform/pulumi/src")
+NAMESPACES = ("secrets", "data", "observability", "observability-nodes", "apps", "taskservice-system")
 UP = tuple(project.name for project in PROJECTS)
+ORDER = ("test_beginning.py", "test_platform.py", "test_vault.py", None, "test_gateway.py", "test_end.py")
+"""Of the files: nothing is there before the first, nothing after the last; None stands for all others."""
 MINUTES = 60
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return ORDER.index(item.path.name if item.path.name in ORDER else None)
+
+    ours = [item for item in items if item.path.parent == Path(__file__).parent]
+    assert len(ours) == len(items), "these tests run alone: their cluster has an order of its own"
+    items.sort(key=place)
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,7 @@ class Platform:
     paths: ClusterPaths
     settings: Path
     projects: tuple[str, ...] = UP
+    namespaces: tuple[str, ...] = NAMESPACES
 
     @property
     def state(self) -> Path:
@@ -108,19 +121,58 @@ class Platform:
         """Change settings of the copied stack file."""
         file = self.settings / project / "Pulumi.local.yaml"
         content = yaml.safe_load(file.read_text())
-        content["config"][f"{project}:{key}"].update(values)
+        content["config"].setdefault(f"{project}:{key}", {}).update(values)
         file.write_text(yaml.safe_dump(content))
+
+    def with_setting(self, key: str, value: dict[str, Any]) -> Path:
+        """A copy of the stack files in which one setting is another."""
+        project = key.split(":")[0]
+        copy = self.settings.parent / f"{self.settings.name}-{project}"
+        shutil.copytree(self.settings, copy, dirs_exist_ok=True)
+        file = copy / project / "Pulumi.local.yaml"
+        content = yaml.safe_load(file.read_text())
+        content["config"][key] = value
+        file.write_text(yaml.safe_dump(content))
+        return copy
+
+    def unset(self, project: str, key: str) -> dict[str, Any]:
+        """Take settings out of the copied stack file, and return them."""
+        file = self.settings / project / "Pulumi.local.yaml"
+        content = yaml.safe_load(file.read_text())
+        values = content["config"].pop(f"{project}:{key}")
+        file.write_text(yaml.safe_dump(content))
+        return values
+
+    def taskservice(self, name: str) -> dict[str, Any]:
+        """A TaskService of the sample."""
+        return json.loads(self.kubectl("get", "taskservices.taskservice.dev", name, "-n", "apps", "-o", "json"))
+
+    def condition(self, name: str, kind: str) -> dict[str, Any]:
+        """A condition of a TaskService; without one, empty."""
+        conditions = self.taskservice(name).get("status", {}).get("conditions", [])
+        return next((each for each in conditions if each["type"] == kind), {})
+
+    def address(self, namespace: str, service: str) -> str:
+        """A Service's address, which this machine reaches like the cluster's nodes do."""
+        words = ("get", "service", service, "-n", namespace, "-o", "jsonpath={.spec.clusterIP}:{.spec.ports[0].port}")
+        return self.kubectl(*words)
+
+    def until(self, what: str, come: Callable[[], bool], seconds: float = 180) -> None:
+        """Wait for something to come true."""
+        end = time.monotonic() + seconds
+        while not come():
+            assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
+            time.sleep(1)
 
     def generations(self) -> dict[str, tuple[str, int]]:
         """Which object each name is now, and how often it was changed."""
         kinds = "statefulsets,deployments,services,configmaps,secrets,jobs,serviceaccounts"
-        namespaces = ("data", "apps", "taskservice-system")
         return {
             f"{namespace}/{item['kind']}/{item['metadata']['name']}": (
                 item["metadata"]["uid"],
                 item["metadata"].get("generation", 0) or int(item["metadata"]["resourceVersion"]),
             )
-            for namespace in namespaces
+            for namespace in self.namespaces
             for item in self.items(kinds, "-n", namespace)
             if item["kind"] not in {"ConfigMap"} or item["metadata"]["name"] != "kube-root-ca.crt"
         }
@@ -135,7 +187,10 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         shutil.copy(FOLDER / project.name / "Pulumi.local.yaml", settings / project.name)
     paths = ClusterPaths.of({**os.environ, "TASKSERVICE_CLUSTER": NAME})
     BuiltCluster(paths).down()
-    yield Platform(paths, settings)
+    platform = Platform(paths, settings)
+    # It comes last, to a platform that is up: with its many definitions every other run would take longer.
+    platform.unset("apps", "gateway")
+    yield platform
     BuiltCluster(paths).down()
 
 
@@ -161,3 +216,14 @@ def completed(broken: Platform) -> Platform:
 def platform(completed: Platform) -> Platform:
     """The platform, up and as its stack files say."""
     return completed
+
+
+@pytest.fixture(scope="session")
+def gateway(completed: Platform) -> str:
+    """The address of the way in, added to a platform that is up, as the checkout's stack file has it."""
+    given = yaml.safe_load((FOLDER / "apps" / "Pulumi.local.yaml").read_text())["config"]["apps:gateway"]
+    completed.set("apps", "gateway", **given)
+    completed.ok("up", "apps")
+    words = ("get", "gateway", "taskservice", "-n", "apps", "-o", "jsonpath={.status.addresses[0].value}")
+    completed.until("the gateway has an address", lambda: completed.kubectl(*words) != "")
+    return completed.kubectl(*words)
