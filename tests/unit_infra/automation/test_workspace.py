@@ -45,3 +45,15 @@ def test_a_passphrase_and_a_backend_of_the_environment_are_taken(
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "mine")
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://state")
     assert (place.passphrase(), place.backend) == ("mine", "s3://state")
+
+
+def test_a_project_is_up_where_the_backend_holds_its_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place("local", tmp_path)
+    assert not place.holds("secrets")
+    state = tmp_path / "backend/.pulumi/stacks/secrets/local.json"
+    state.parent.mkdir(parents=True)
+    state.touch()
+    assert place.holds("secrets")
+    # Of a bucket only the engine knows: it is asked later, and says the same by the setting's key.
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
+    assert place.holds("data")

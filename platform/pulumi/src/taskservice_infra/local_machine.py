@@ -26,6 +26,24 @@ _FILLED = {"GatewayImagePullPolicy": "IfNotPresent", "GatewayImage": "docker.io/
 """What Envoy Gateway's charts leave open; settings replace the image."""
 
 
+def without_descriptions(definitions: str) -> str:
+    """Definitions of resources without the texts of their fields, which are two thirds of them.
+
+    Each run compares every definition with the state and with the cluster, so their length is time.  Line by line,
+    because these are templates; a field that is called ``description`` has no text on its own line and stays.
+    """
+    kept: list[str] = []
+    deeper_than: int | None = None
+    for line in definitions.splitlines(keepends=True):
+        depth = len(line) - len(line.lstrip())
+        if deeper_than is not None and (not line.strip() or depth > deeper_than):
+            continue
+        deeper_than = depth if re.match(r"\s*description: \S", line) else None
+        if deeper_than is None:
+            kept.append(line)
+    return "".join(kept)
+
+
 class LocalMachine(Protocol):
     """What programs ask of the machine that they run on.  Every method raises PlatformError with what to do."""
 
@@ -167,6 +185,8 @@ class ThisMachine:
         shutil.copytree(kept, place, dirs_exist_ok=True)
         filled = re.sub(r"\$\{(\w+)\}", lambda found: _FILLED.get(found[1], found[0]), template.read_text())
         (place / "values.yaml").write_text(filled)
+        for file in place.glob("templates/**/*.yaml"):
+            file.write_text(without_descriptions(file.read_text()))
         return place
 
     def state(self, stack: str) -> Path:
