@@ -67,7 +67,8 @@ def rollout() -> Schema:
         default={},
         rules=[
             rule(
-                "self.strategy != 'Canary' || "
+                # The default of rollout is checked as it is written, without those of its fields.
+                "!has(self.strategy) || self.strategy != 'Canary' || "
                 "(has(self.canary) && has(self.canary.steps) && self.canary.steps.size() > 0)",
                 CANARY_WITHOUT_STEPS,
                 field=".canary",

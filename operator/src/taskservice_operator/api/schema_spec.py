@@ -74,7 +74,8 @@ def spec() -> Schema:
                 field=".ports",
             ),
             rule(
-                "!has(self.autoscaling) || self.rollout.strategy != 'Canary'",
+                "!has(self.autoscaling) || !has(self.rollout) || !has(self.rollout.strategy) || "
+                "self.rollout.strategy != 'Canary'",
                 CANARY_WITH_AUTOSCALING,
                 field=".rollout.strategy",
             ),
