@@ -5,68 +5,24 @@ Peers wait for the dead side here: Argo Rollouts 1.9.1, in the same story, kept 
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from taskservice_demo.load import Target
+from testkit.answers import Answers
 from testkit.live import TSVC, Live, an_echo
 
-RATE = 40.0
-WORKERS = 4
 SWITCH_SECONDS = 15.0
 """Between the pods' being seen unready and the selector's pointing at stable: one pass, on however busy a machine."""
 NODE_SECONDS = 5.0
 """Until the node's proxy has learned of the switch."""
 PROOF = {"name": "later", "provider": "http", "count": 5, "intervalSeconds": 60, "http": {"path": "/", "requests": 1}}
-
-
-@dataclass
-class Answers:
-    """Fresh connections to one Service at a steady rate: ``(time.time, revision or "", what failed or "")`` each."""
-
-    target: Target
-    taken: list[tuple[float, str, str]] = field(default_factory=list)
-    _stop: threading.Event = field(default_factory=threading.Event)
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[Answers]:
-        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(WORKERS)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield self
-        finally:
-            self._stop.set()
-            for thread in threads:
-                thread.join(15)
-
-    def failed(self, since: float, until: float) -> list[tuple[float, str, str]]:
-        return [each for each in list(self.taken) if each[2] and since <= each[0] < until]
-
-    def _work(self) -> None:
-        while not self._stop.wait(WORKERS / RATE):
-            revision, failure = "", ""
-            connection = http.client.HTTPConnection(self.target.host, self.target.port, timeout=10)
-            try:
-                connection.request("GET", "/")
-                response = connection.getresponse()
-                revision = response.getheader("X-TaskService-Revision", "")
-                failure = "" if response.status == 200 else f"status {response.status}"
-                response.read()
-            except (OSError, http.client.HTTPException) as error:
-                failure = f"{type(error).__name__}: {error}"
-            finally:
-                connection.close()
-            self.taken.append((time.time(), revision, failure))
 
 
 class Seen:
