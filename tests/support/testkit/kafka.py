@@ -1,59 +1,24 @@
 """A real Kafka broker (KRaft, one node) on loopback, for tests, in a folder that you give.
 
-The jars come from Maven Central by the committed pom, are compared with the committed checksums, and are kept under
-`${TASKSERVICE_CACHE:-~/.cache/taskservice}/parts/kafka`. A restart keeps what was acknowledged.
+The jars are those of the local cluster's image. A restart keeps what was acknowledged.
 """
 
 import base64
-import fcntl
-import hashlib
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 import uuid
 from pathlib import Path
 
-from testkit.mongod import PartUnavailable, cache_root, free_port
+from taskservice_local import jars
+from taskservice_local.errors import LocalError
+from taskservice_local.paths import PARTS_SOURCE
+from testkit.mongod import PartUnavailable, free_port
 
-PART = Path(__file__).resolve().parents[3] / "platform" / "local" / "parts" / "kafka"
+PART = PARTS_SOURCE / "kafka"
 # Small and quick to start: a few thousand messages are no load.
 JVM = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
-
-
-def kafka_jars() -> Path:
-    """The folder with the pinned jars, fetched on first use. Raises PartUnavailable."""
-    checksums = (PART / "checksums.txt").read_text()
-    key = hashlib.sha256(checksums.encode()).hexdigest()[:12]
-    folder = cache_root() / "parts" / "kafka" / key
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            _fetch(folder, checksums)
-    return folder
-
-
-def _fetch(folder: Path, checksums: str) -> None:
-    """Puts the folder in place in one rename, so that a half-filled one is never seen."""
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise PartUnavailable("Maven is not installed: apt-get install maven")
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        fresh = Path(scratch) / "jars"
-        goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={fresh}"]
-        done = subprocess.run(
-            [maven, "-q", "-B", "-f", str(PART / "pom.xml"), *goal], capture_output=True, text=True, timeout=900
-        )
-        if done.returncode:
-            last = (done.stdout.strip().splitlines() or ["mvn failed"])[-1]
-            raise PartUnavailable(f"Kafka could not be fetched: {last}")
-        wanted = {name: digest for digest, name in map(str.split, checksums.splitlines())}
-        found = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in fresh.iterdir()}
-        if found != wanted:
-            raise PartUnavailable("the jars of Kafka are not the pinned ones")
-        fresh.rename(folder)
 
 
 class KafkaServer:
@@ -74,7 +39,10 @@ class KafkaServer:
         if java is None:
             raise PartUnavailable("Java is not installed: apt-get install openjdk-17-jre-headless")
         self._java = [java, *JVM, f"-Dlog4j2.configurationFile={PART / 'log4j2.properties'}", "-cp"]
-        self._java.append(f"{kafka_jars()}/*")
+        try:
+            self._java.append(f"{jars.ensure(PART)}/*")
+        except LocalError as reason:
+            raise PartUnavailable(str(reason)) from None
         self._folder.mkdir(exist_ok=True)
         self._settings = self._folder / "server.properties"
         self._settings.write_text(self._properties())

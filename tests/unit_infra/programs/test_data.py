@@ -14,7 +14,8 @@ from taskservice_infra.programs.data import program
 
 def played(stacks: dict[str, Any], seed: str, **settings: Any) -> Played:
     others = {"redis": {"provider": "dev"}, "rabbitmq": {"provider": "dev"}}
-    config = {"data:seed": seed, **{f"data:{key}": value for key, value in {**others, **settings}.items()}}
+    chosen = {key: value for key, value in {**others, **settings}.items() if value is not None}
+    config = {"data:seed": seed, **{f"data:{key}": value for key, value in chosen.items()}}
     return play(lambda: program(FakeMachine()), project="data", config=config, stacks=stacks)
 
 
@@ -40,6 +41,12 @@ def test_an_external_database_makes_nothing_and_hands_its_address_on(stacks: dic
     assert {made.name for made in run.all("StatefulSet")} == {"redis", "rabbitmq"}
     assert run.outputs["mongodb_url"] == "mongodb+srv://a:b@c/d"
     assert "mongodb_url" in run.secret_outputs
+
+
+def test_kafka_takes_the_place_of_rabbitmq(stacks: dict[str, Any], seed: str) -> None:
+    run = played(stacks, seed, mongodb={"provider": "dev"}, rabbitmq=None, kafka={"provider": "dev"})
+    assert {made.name for made in run.all("StatefulSet")} == {"mongodb", "redis", "kafka"}
+    assert run.outputs["bus_url"] == "kafka://kafka.data.svc.cluster.local:9092"
 
 
 def test_settings_that_cannot_be_are_refused_before_any_resource(stacks: dict[str, Any], seed: str) -> None:

@@ -91,6 +91,8 @@ PYTHON_BASE = Base(
 MONGOD_BASE = Base("mongod-base", "docker.io/local/mongod-base", "12", ("ca-certificates", "libcurl4", "libssl3"))
 REDIS_BASE = Base("redis-base", "docker.io/local/redis-base", "7.0", ("ca-certificates", "redis-server"))
 RABBITMQ_BASE = Base("rabbitmq-base", "docker.io/local/rabbitmq-base", "3.10", ("ca-certificates", "rabbitmq-server"))
+# Extracted: its installation wants the folders of manuals. What it leaves out are links in /usr/bin.
+JAVA_BASE = Base("java-base", "docker.io/local/java", "17", ("openjdk-17-jre-headless",), "extract")
 # Envoy needs the C library and nothing else: no shell, no package manager.
 ENVOY_BASE = Base("envoy-base", "docker.io/local/envoy-base", "12", ("libc6",), "extract")
 # Programs of Go, which need no more of Debian than they bring along.
@@ -110,6 +112,7 @@ BASES = (
     MONGOD_BASE,
     REDIS_BASE,
     RABBITMQ_BASE,
+    JAVA_BASE,
     ENVOY_BASE,
     PROMETHEUS_BASE,
     ALERTMANAGER_BASE,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from taskservice_local import bases, builder, program_images, wheels
+from taskservice_local import bases, builder, jars, program_images, wheels
 from taskservice_local.bases import Base
 from taskservice_local.errors import LocalError
 from taskservice_local.images import Image, build_image, content_hash, import_base, stage
@@ -48,6 +48,11 @@ def _put_envoy(context: Path) -> None:
 def _put_mongo_tools(context: Path) -> None:
     for program, _ in MONGO_TOOLS.programs:
         shutil.copy(builder.ensure_binary(program), context / program)
+
+
+def _put_kafka(context: Path) -> None:
+    jars.put(PARTS_SOURCE / "kafka", context)
+    shutil.copy(PARTS_SOURCE / "kafka" / "log4j2.properties", context / "log4j2.properties")
 
 
 def _put_program(context: Path, part: str, ending: str) -> None:
@@ -109,6 +114,13 @@ SPECS: dict[str, ImageSpec] = {
             CONTAINERFILES / "rabbitmq.Containerfile",
             bases.RABBITMQ_BASE,
             tag="3.10",
+        ),
+        ImageSpec(
+            "kafka",
+            "docker.io/local/kafka",
+            CONTAINERFILES / "kafka.Containerfile",
+            bases.JAVA_BASE,
+            fill=_put_kafka,
         ),
         ImageSpec(
             "envoy",

@@ -48,7 +48,7 @@ TEST_NEEDS: tuple[Need, ...] = (
     Need("Java", "java", "openjdk-17-jre-headless", "tests of events on Kafka"),
 )
 """Servers that the integration tests start; a test whose server is absent is skipped and says so."""
-MAVEN = Need("Maven", "mvn", "maven", "fetches Kafka for tests, once")
+MAVEN = Need("Maven", "mvn", "maven", "fetches Kafka, once")
 
 
 class Machine:

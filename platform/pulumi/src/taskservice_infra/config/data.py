@@ -138,6 +138,17 @@ class RabbitMqDev(Settings):
     storage: Storage = Storage()
 
 
+class KafkaDev(Settings):
+    """One Kafka without users, for development; without storage, a new pod begins empty."""
+
+    provider: Literal["dev"]
+    image: ImageReference = "local:kafka"
+    heap_mb: int = Field(256, ge=128, le=16384)
+    memory: Quantity = "768Mi"
+    """Of the pod: the heap and what Java needs besides."""
+    storage: Storage = Storage()
+
+
 class RedisChart(Settings):
     """Valkey by its own chart: ``replicas`` counts the primary; nobody takes the place of one that is lost."""
 
@@ -197,7 +208,7 @@ class KafkaExternal(External):
 MongoDb = Annotated[MongoDbDev | MongoDbPercona | MongoDbCommunity | MongoDbExternal, Field(discriminator="provider")]
 Redis = Annotated[RedisDev | RedisChart | RedisSentinel | RedisExternal, Field(discriminator="provider")]
 RabbitMq = Annotated[RabbitMqDev | RabbitMqOperator | RabbitMqExternal, Field(discriminator="provider")]
-Kafka = Annotated[KafkaOperator | KafkaExternal, Field(discriminator="provider")]
+Kafka = Annotated[KafkaDev | KafkaOperator | KafkaExternal, Field(discriminator="provider")]
 
 
 class DataSettings(Settings):
@@ -213,7 +224,7 @@ class DataSettings(Settings):
     kafka: Kafka | None = None
 
     @property
-    def broker(self) -> RabbitMqDev | RabbitMqOperator | RabbitMqExternal | KafkaOperator | KafkaExternal:
+    def broker(self) -> RabbitMqDev | RabbitMqOperator | RabbitMqExternal | KafkaDev | KafkaOperator | KafkaExternal:
         """The one broker that there is."""
         found = self.rabbitmq or self.kafka
         assert found is not None  # noqa: S101 - see _has_one_broker
@@ -227,7 +238,7 @@ class DataSettings(Settings):
 
     @model_validator(mode="after")
     def _has_a_seed(self) -> Self:
-        given = [each for each in (self.mongodb, self.redis, self.rabbitmq, self.kafka) if each is not None]
+        given = [each for each in (self.mongodb, self.redis, self.rabbitmq) if each is not None]
         if self.seed is None and any(each.provider != "external" for each in given):
             raise ValueError(MISSING_SEED.format(project="data"))
         return self

@@ -9,6 +9,7 @@ import pulumi
 
 from taskservice_infra import images, passwords
 from taskservice_infra.components.cluster.access import cluster_provider, on
+from taskservice_infra.components.data.kafka_dev import KafkaDev, KafkaDevArgs
 from taskservice_infra.components.data.kafka_operator import KafkaOperator, KafkaOperatorArgs
 from taskservice_infra.components.data.mongodb_backup import MongoDbBackup, MongoDbBackupArgs
 from taskservice_infra.components.data.mongodb_community import MongoDbCommunity, MongoDbCommunityArgs
@@ -113,6 +114,9 @@ class DataProgram:
                     namespace=NAMESPACE, settings=settings, password=self._password("rabbitmq/admin")
                 )
                 return RabbitMqOperator("rabbitmq", args, self.options).url
+            case config.KafkaDev() as settings:
+                args = KafkaDevArgs(namespace=NAMESPACE, settings=settings, image=self._image(settings.image))
+                return KafkaDev("kafka", args, self.options).url
             case config.KafkaOperator() as settings:
                 return KafkaOperator(
                     "kafka", KafkaOperatorArgs(namespace=NAMESPACE, settings=settings), self.options
