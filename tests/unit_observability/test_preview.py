@@ -10,7 +10,7 @@ import pytest
 
 from taskservice_observability.charts import Line, number_text, time_series
 from taskservice_observability.dashboards import build_all
-from taskservice_observability.preview import page
+from taskservice_observability.preview import generated, page
 from testkit.promql import panels_of
 
 TIMES = [1_700_000_000 + 15 * n for n in range(20)]
@@ -28,7 +28,7 @@ def answer(expr: str) -> list[Any]:
 
 
 def built(ask: Any = answer) -> str:
-    return page(ask, choices={"$namespace": ".*"}, started=TIMES[0], ended=TIMES[-1])
+    return page(generated(), ask, choices={"$namespace": ".*"}, started=TIMES[0], ended=TIMES[-1])
 
 
 def test_every_panel_of_every_dashboard_is_there() -> None:

@@ -15,17 +15,17 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from taskservice_observability.charts import Line, number_text, sparkline, time_series
-from taskservice_observability.dashboards import build_all
 
 Json = Mapping[str, Any]
 Ask = Callable[[str], list[Any]]
 """A range query: PromQL in, Prometheus' ``result`` out."""
 
+GENERATED = Path(__file__).resolve().parents[2] / "generated" / "dashboards"
 LINES = 10
 """Most lines of a graph, and of its legend: the largest ones."""
 
@@ -56,12 +56,11 @@ i { width:.6rem; height:.6rem; border-radius:2px; flex:none; }
 """
 
 
-def page(ask: Ask, *, choices: Mapping[str, str], started: float, ended: float) -> str:
+def page(dashboards: Sequence[Json], ask: Ask, *, choices: Mapping[str, str], started: float, ended: float) -> str:
     """The whole page.  ``choices``: values of variables; times are seconds since 1970."""
-    dashboards = build_all()
-    links = "".join(f'<a href="#{uid}">{html.escape(each["title"])}</a>' for uid, each in dashboards.items())
+    links = "".join(f'<a href="#{each["uid"]}">{html.escape(each["title"])}</a>' for each in dashboards)
     span = f"{_clock(started)} to {_clock(ended)} UTC"
-    sections = "".join(_section(each, ask, choices) for each in dashboards.values())
+    sections = "".join(_section(each, ask, choices) for each in dashboards)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>TaskService dashboards</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -121,6 +120,11 @@ def _clock(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
 
 
+def generated(folder: Path = GENERATED) -> list[Json]:
+    """The dashboards as `make gen` wrote them: what a Grafana would be given."""
+    return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))]
+
+
 def asking(prometheus: str, started: float, ended: float, step: float) -> Ask:
     """Range queries to a Prometheus.  Raises OSError when it does not answer."""
 
@@ -143,7 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
     choices = {"$__rate_interval": "1m", "$namespace": ".+", "$taskservice": ".+"}
     try:
         text = page(
-            asking(options.prometheus, started, ended, (ended - started) / 180),
+            generated(), asking(options.prometheus, started, ended, (ended - started) / 180),
             choices=choices, started=started, ended=ended,
         )  # fmt: skip
     except OSError as problem:

@@ -1,6 +1,6 @@
 """Every query of every dashboard, every rule and every alert, asked of a real Prometheus that has watched a real run.
 
-What has no data must be listed here with its reason; what is listed and has data is as wrong.
+What has no data must be listed in `testkit.expected_empty` with its reason; what is listed and has data is as wrong.
 """
 
 from __future__ import annotations
@@ -12,41 +12,23 @@ import pytest
 
 from taskservice_observability import catalog, rules, slo
 from taskservice_observability.build import alert_groups, objective_template
-from taskservice_observability.catalog import Source
 from taskservice_observability.dashboards import build_all
-from taskservice_observability.preview import page
+from taskservice_observability.preview import generated, page
+from testkit import expected_empty
 from testkit.observed_demo import SERVICES, STEP_SECONDS, ObservedDemo
 from testkit.otlp_receiver import OtlpReceiver
-from testkit.promql import filled_in, queries_of, series_in
+from testkit.promql import asks_loki, filled_in, queries_of, series_in
 
-NO_RETRY = "nothing between the services fails in a healthy run"
-NO_TROUBLE = "no event fails in a healthy run, and a counter with labels that has never counted has no series"
-NO_VAULT = "this operator has no Vault"
-LOKI = "asked of Loki, not of Prometheus: test_traces_and_logs.py"
-EMPTY: dict[tuple[str, str, str], str] = {
-    ("taskservice-service", "Calls made by outcome", "B"): NO_RETRY,
-    ("taskservice-service", "Warnings and errors", "A"): LOKI,
-    ("taskservice-data", "Trouble", "B"): NO_TROUBLE,
-    ("taskservice-data", "Trouble", "C"): NO_TROUBLE,
-    ("taskservice-operator", "Requests to Vault", "A"): NO_VAULT,
-}
 FIRING = {
     "Watchdog": "it always fires",
     "RolloutAborted": "one TaskService of the demo is broken on purpose",
     "TaskServiceNotReady": "the same one",
 }
-UNSEEN: dict[str, str] = {
-    str(catalog.EVENTS_DEAD): NO_TROUBLE,
-    str(catalog.EVENTS_FAILED): NO_TROUBLE,
-    str(catalog.CLIENT_RETRIES): NO_RETRY,
-    str(catalog.VAULT_REQUESTS): NO_VAULT,
-    **{str(metric): "nobody keeps Vault and backups in this demo" for metric in catalog.of(Source.KEEPER)},
-}
 QUERIES = [
     (uid, title, target)
     for uid, dashboard in build_all().items()
     for title, target in queries_of(dashboard)
-    if EMPTY.get((uid, title, target["refId"])) != LOKI
+    if not asks_loki(target)  # those are asked in test_traces_and_logs.py, and of the platform
 ]
 
 
@@ -56,7 +38,7 @@ def has_data(demo: ObservedDemo, expr: str) -> bool:
 
 @pytest.mark.parametrize(("uid", "title", "target"), QUERIES, ids=lambda v: v if isinstance(v, str) else v["refId"])
 def test_a_dashboards_query_has_data(demo: ObservedDemo, uid: str, title: str, target: dict[str, Any]) -> None:
-    listed = (uid, title, target["refId"]) in EMPTY
+    listed = (uid, title, target["refId"]) in expected_empty.PANELS
     assert has_data(demo, target["expr"]) is not listed, target["expr"]
 
 
@@ -96,7 +78,7 @@ def test_an_alert_reads_series_that_are_there_and_is_quiet_in_a_healthy_run(
 ) -> None:
     for series in series_in(rule["expr"]):
         there = bool(demo.prometheus.over(series, demo.began, demo.ended, STEP_SECONDS))
-        assert there is (series not in UNSEEN), series
+        assert there is (series not in expected_empty.METRICS), series
     holds = bool(demo.prometheus.now(rule["expr"]))
     assert holds is (rule["alert"] in FIRING)
 
@@ -104,7 +86,7 @@ def test_an_alert_reads_series_that_are_there_and_is_quiet_in_a_healthy_run(
 def test_every_metric_of_the_catalogue_was_scraped(demo: ObservedDemo) -> None:
     there = set(demo.prometheus.ask("label/__name__/values"))
     missing = {series for metric in catalog.METRICS for series in metric.series if series not in there}
-    assert missing == {series for name in UNSEEN for series in catalog.BY_NAME[name].series}
+    assert missing == expected_empty.series()
 
 
 def test_every_target_answers_and_has_the_labels_of_the_contract(demo: ObservedDemo) -> None:
@@ -139,5 +121,5 @@ def test_the_page_to_look_at_is_drawn_from_these_answers(demo: ObservedDemo) -> 
 
     place = Path(__file__).resolve().parents[3] / "build" / "observability" / "preview.html"
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(page(ask, choices={}, started=demo.began, ended=demo.ended))
+    place.write_text(page(generated(), ask, choices={}, started=demo.began, ended=demo.ended))
     assert place.read_text().count("nothing happened") == 1, "only Vault, which this demo does not have"

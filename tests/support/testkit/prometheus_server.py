@@ -1,4 +1,4 @@
-"""A real Prometheus on loopback, for tests, in a folder that you give; and questions to it."""
+"""Questions to a real Prometheus; and one on loopback, for tests, in a folder that you give."""
 
 from __future__ import annotations
 
@@ -20,18 +20,40 @@ from testkit.mongod import PartUnavailable, free_port
 Json = dict[str, Any]
 
 
-class PrometheusServer:
+class Prometheus:
+    """Questions to one that runs at ``url``."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def ask(self, path: str, **parameters: Any) -> Any:
+        """The ``data`` of an answer of its API.  Raises ValueError with Prometheus' own words."""
+        body = urllib.parse.urlencode(parameters, doseq=True)
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{body}", timeout=60) as answer:
+                return json.load(answer)["data"]
+        except urllib.error.HTTPError as error:
+            raise ValueError(error.read().decode(errors="replace")) from None
+
+    def now(self, expr: str) -> list[Json]:
+        """Series of an instant query."""
+        return self.ask("query", query=expr)["result"]
+
+    def over(self, expr: str, start: float, end: float, step: float) -> list[Json]:
+        """Series of a range query; those without a single number are left out."""
+        found = self.ask("query_range", query=expr, start=start, end=end, step=step)["result"]
+        return [series for series in found if any(math.isfinite(float(value)) for _, value in series["values"])]
+
+
+class PrometheusServer(Prometheus):
     """A context manager: ready on entry, ended on exit."""
 
     def __init__(self, folder: Path, configuration: Json) -> None:
         self.port = free_port()
+        super().__init__(f"http://127.0.0.1:{self.port}")
         self._folder = folder
         self._configuration = configuration
         self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> PrometheusServer:
         binary = shutil.which("prometheus")
@@ -78,21 +100,3 @@ class PrometheusServer:
             if ended or time.monotonic() > deadline:
                 raise PartUnavailable((self._folder / "prometheus.log").read_text(errors="replace")[-2000:])
             time.sleep(0.1)
-
-    def ask(self, path: str, **parameters: Any) -> Any:
-        """The ``data`` of an answer of its API.  Raises ValueError with Prometheus' own words."""
-        body = urllib.parse.urlencode(parameters, doseq=True)
-        try:
-            with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{body}", timeout=60) as answer:
-                return json.load(answer)["data"]
-        except urllib.error.HTTPError as error:
-            raise ValueError(error.read().decode(errors="replace")) from None
-
-    def now(self, expr: str) -> list[Json]:
-        """Series of an instant query."""
-        return self.ask("query", query=expr)["result"]
-
-    def over(self, expr: str, start: float, end: float, step: float) -> list[Json]:
-        """Series of a range query; those without a single number are left out."""
-        found = self.ask("query_range", query=expr, start=start, end=end, step=step)["result"]
-        return [series for series in found if any(math.isfinite(float(value)) for _, value in series["values"])]

@@ -46,3 +46,8 @@ def queries_of(dashboard: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
     for panel in panels_of(dashboard):
         for target in panel.get("targets") or ():
             yield panel["title"], target
+
+
+def asks_loki(target: dict[str, Any]) -> bool:
+    """Whether a query is LogQL."""
+    return target["datasource"]["type"] == "loki"
