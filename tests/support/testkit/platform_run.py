@@ -72,22 +72,22 @@ class PlatformRun:
     def _use(self) -> None:
         run = secrets.token_hex(4)
         people = [{"email": f"{name}-{run}@example.org", "password": PASSWORD} for name in ("ann", "bob")]
-        edge = self._edge()
-        ids = [_ok(edge, "POST", "/v1/auth/register", who).document["id"] for who in people]
-        token = _ok(edge, "POST", "/v1/auth/login", people[0]).document["access_token"]
+        edge = gateway(self.kubectl)
+        ids = [ok(edge, "POST", "/v1/auth/register", who).document["id"] for who in people]
+        token = ok(edge, "POST", "/v1/auth/login", people[0]).document["access_token"]
         mine = {"Authorization": f"Bearer {token}"}
         self._use_traced(edge, {"title": "look at this", "assignee": ids[1]}, mine)
         end, turn = time.monotonic() + SECONDS, 0
         while time.monotonic() < end:
             turn += 1
-            made = _ok(edge, "POST", "/v1/tasks", {"title": f"task {turn}", "assignee": ids[turn % 2]}, mine)
+            made = ok(edge, "POST", "/v1/tasks", {"title": f"task {turn}", "assignee": ids[turn % 2]}, mine)
             path = made.headers["location"]
-            _ok(edge, "PATCH", path, {"title": f"task {turn}, changed"}, mine)
+            ok(edge, "PATCH", path, {"title": f"task {turn}, changed"}, mine)
             for read in ("/v1/tasks", "/v1/tasks", path, "/v1/auth/me"):
-                _ok(edge, "GET", read, None, mine)
+                ok(edge, "GET", read, None, mine)
             # No task has the id of a person; the other one is not even routed.
             for nowhere in (f"/v1/tasks/{ids[0]}", "/nowhere"):
-                answer = _ask(edge, "GET", nowhere, None, mine)
+                answer = ask(edge, "GET", nowhere, None, mine)
                 assert answer.status == 404, answer
             time.sleep(PAUSE)
 
@@ -97,19 +97,12 @@ class PlatformRun:
         while True:
             self.trace_id = secrets.token_hex(16)  # another one for each try: a trace has one request
             traced = {**mine, "traceparent": f"00-{self.trace_id}-{secrets.token_hex(8)}-01"}
-            answer = _ask(edge, "POST", "/v1/tasks", task, traced)
+            answer = ask(edge, "POST", "/v1/tasks", task, traced)
             if answer.status == 201:
                 return
             assert answer.status in BUSY, answer
             assert time.monotonic() < end, answer
             time.sleep(1)
-
-    def _edge(self) -> http.client.HTTPConnection:
-        """A connection to the gateway, which has to show the certificate that the Secret holds."""
-        gateway = json.loads(self.kubectl("get", "gateway", "taskservice", "-n", APPS, "-o", "json"))
-        secret = json.loads(self.kubectl("get", "secret", "taskservice-tls", "-n", APPS, "-o", "json"))
-        certificate = base64.b64decode(secret["data"]["tls.crt"]).decode()
-        return Target(gateway["status"]["addresses"][0]["value"], 443, HOST, certificate).connection()
 
     # -- releases -----------------------------------------------------------------------------------------------------
     def _make(self) -> None:
@@ -168,19 +161,29 @@ def _echo(name: str, image: str, **spec: Any) -> dict[str, Any]:
     }
 
 
-def _ok(
+def gateway(kubectl: Kubectl) -> http.client.HTTPConnection:
+    """A connection to the sample's gateway, which has to show the certificate that the Secret holds."""
+    found = json.loads(kubectl("get", "gateway", "taskservice", "-n", APPS, "-o", "json"))
+    secret = json.loads(kubectl("get", "secret", "taskservice-tls", "-n", APPS, "-o", "json"))
+    certificate = base64.b64decode(secret["data"]["tls.crt"]).decode()
+    return Target(found["status"]["addresses"][0]["value"], 443, HOST, certificate).connection()
+
+
+def ok(
     edge: http.client.HTTPConnection, method: str, path: str, body: Any, headers: Mapping[str, str] | None = None
 ) -> Answer:
+    """What is answered with 200 or 201; asked again while the machine is busy, and failed with what is said else."""
     end = time.monotonic() + PATIENCE
-    while (answer := _ask(edge, method, path, body, headers)).status in BUSY and time.monotonic() < end:
+    while (answer := ask(edge, method, path, body, headers)).status in BUSY and time.monotonic() < end:
         time.sleep(1)
     assert answer.status in (200, 201), (method, path, answer)
     return answer
 
 
-def _ask(
+def ask(
     edge: http.client.HTTPConnection, method: str, path: str, body: Any, headers: Mapping[str, str] | None = None
 ) -> Answer:
+    """One request by the sample's name."""
     sent = {"Host": HOST, **({"Content-Type": "application/json"} if body else {}), **(headers or {})}
     edge.request(method, path, json.dumps(body) if body else None, sent)
     response = edge.getresponse()
