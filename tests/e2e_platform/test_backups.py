@@ -55,7 +55,7 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(completed: Any) -> Iterator[Story]:
+def story(completed: Any) -> Story:
     """Saved by the schedule, damaged, brought back; the services rest meanwhile, as docs/backups.md says."""
     platform, story = completed, Story()
     people = gateway(platform.kubectl)
@@ -78,7 +78,7 @@ def story(completed: Any) -> Iterator[Story]:
     for task in story.tasks:
         answer = until(lambda task=task: served(platform, f"/v1/tasks/{task['id']}", mine))
         story.seen.append(answer.document)
-    yield story
+    return story
 
 
 @pytest.mark.parametrize("target", sorted(SAVED))

@@ -20,7 +20,7 @@ import yaml
 
 from taskservice_local.paths import CHECKOUT
 from taskservice_observability import catalog, rules
-from taskservice_observability.preview import generated, page
+from taskservice_observability.preview import generated, page, reading
 from testkit import expected_empty
 from testkit.browser import laid_out
 from testkit.mongod import PartUnavailable
@@ -230,7 +230,12 @@ def test_the_panel_of_log_lines_shows_what_the_broken_service_said(watched: Watc
 
 
 def test_the_page_to_look_at_is_drawn_from_the_platform_and_fits_a_browser(watched: Watched, tmp_path: Path) -> None:
-    text = page(generated(), watched.over, choices={}, started=watched.run.began, ended=time.time())
+    began, now = watched.run.began, time.time()
+    read = reading(watched.loki, began, now)
+    text = page(
+        generated(), watched.over, read=lambda logql: read(filled_in(logql)), choices={}, started=began, ended=now
+    )
+    assert "cannot_start" in text, "a line that is shown"
     place = CHECKOUT / "build" / "observability" / "platform.html"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(text)

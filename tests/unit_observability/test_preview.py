@@ -10,7 +10,7 @@ import pytest
 
 from taskservice_observability.charts import Line, number_text, time_series
 from taskservice_observability.dashboards import build_all
-from taskservice_observability.preview import generated, page
+from taskservice_observability.preview import LINES, generated, page
 from testkit.promql import panels_of
 
 TIMES = [1_700_000_000 + 15 * n for n in range(20)]
@@ -56,6 +56,25 @@ def test_what_has_no_data_says_so() -> None:
 
 def test_numbers_that_are_none_are_left_out() -> None:
     assert "nothing happened" in built(lambda _: [{"metric": {}, "values": [[TIMES[0], "NaN"]]}])
+
+
+def test_panels_of_log_lines_show_the_newest_ones_as_text() -> None:
+    asked: list[str] = []
+
+    def read(logql: str) -> list[str]:
+        asked.append(logql)
+        return [f"<i>line {n}" for n in range(50)]
+
+    text = page(generated(), answer, read=read, choices={"$namespace": "shop"}, started=TIMES[0], ended=TIMES[-1])
+    assert ['k8s_namespace_name=~"shop"' in logql for logql in asked] == [True]
+    assert text.count("&lt;i&gt;line ") == LINES
+    assert "<i>line" not in text
+
+
+def test_panels_of_log_lines_say_why_they_are_empty() -> None:
+    assert "nobody was asked for log lines" in built()
+    silent = page(generated(), answer, read=lambda _: [], choices={}, started=TIMES[0], ended=TIMES[-1])
+    assert "nothing was said" in silent
 
 
 @pytest.mark.parametrize(

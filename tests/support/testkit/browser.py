@@ -18,7 +18,7 @@ MEASURE = """
 const root = document.documentElement;
 const boxes = [...document.querySelectorAll('.panel')].map(panel => {
   const outer = panel.getBoundingClientRect();
-  const drawn = [...panel.querySelectorAll('svg, .number, .none, ul')].map(each => each.getBoundingClientRect());
+  const drawn = [...panel.querySelectorAll('svg, .number, .none, ul, ol')].map(each => each.getBoundingClientRect());
   return {
     title: panel.querySelector('h4').textContent, width: outer.width, height: outer.height,
     drawn: drawn.filter(box => box.width > 0 && box.height > 0).length,
