@@ -24,7 +24,7 @@ from taskservice_observability.preview import generated, page, reading
 from testkit import expected_empty
 from testkit.browser import laid_out
 from testkit.mongod import PartUnavailable
-from testkit.platform_run import APPS, OWN, PlatformRun
+from testkit.platform_run import APPS, PlatformRun
 from testkit.prometheus_server import Prometheus
 from testkit.promql import asks_loki, filled_in, queries_of, series_in
 
@@ -225,7 +225,7 @@ def test_the_panel_of_log_lines_shows_what_the_broken_service_said(watched: Watc
     ((_, target),) = [
         (title, target) for page in generated() for title, target in queries_of(page) if asks_loki(target)
     ]
-    found = watched.lines(target["expr"].replace("$namespace", OWN))
+    found = watched.lines(target["expr"].replace("$namespace", watched.run.own))
     assert {(line["taskservice"], line["event"]) for line in found} == {("broken", "cannot_start")}
 
 

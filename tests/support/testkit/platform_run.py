@@ -13,19 +13,21 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from taskservice_demo.load import PASSWORD, Target
 
-APPS, OWN = "apps", "watched"
+APPS = "apps"
 HOST = "taskservice.localhost"
 TSVC = "taskservices.taskservice.dev"
 ECHO = (Path(__file__).parent / "echo_server.py").read_text()
 SECONDS = 45.0
 PAUSE = 0.4
 """Between two rounds, so that the limits of the gateway are kept."""
+NEWCOMER = 8
+"""In one of so many rounds somebody new comes: who is known already is not asked for again."""
 BUSY, PATIENCE = (503, 504), 30.0
 """Answers of a machine that has too much to do, and for how many seconds the same is asked again."""
 COMPLAINT = json.dumps({"level": "error", "event": "cannot_start"})
@@ -46,6 +48,8 @@ class PlatformRun:
 
     kubectl: Kubectl
     folder: Path
+    own: str = field(default_factory=lambda: f"watched-{secrets.token_hex(3)}")
+    """The namespace of what stands beside the platform."""
     trace_id: str = ""
     began: float = 0.0
     ended: float = 0.0
@@ -66,7 +70,7 @@ class PlatformRun:
             self.ended = time.time()
             yield self
         finally:
-            self.kubectl("delete", "namespace", OWN, "--ignore-not-found", "--wait=false")
+            self.kubectl("delete", "namespace", self.own, "--ignore-not-found", "--wait=false")
 
     # -- the sample ---------------------------------------------------------------------------------------------------
     def _use(self) -> None:
@@ -80,6 +84,9 @@ class PlatformRun:
         end, turn = time.monotonic() + SECONDS, 0
         while time.monotonic() < end:
             turn += 1
+            if turn % NEWCOMER == 0:
+                newcomer = {"email": f"{turn}-{run}@example.org", "password": PASSWORD}
+                ids[1] = ok(edge, "POST", "/v1/auth/register", newcomer).document["id"]
             made = ok(edge, "POST", "/v1/tasks", {"title": f"task {turn}", "assignee": ids[turn % 2]}, mine)
             path = made.headers["location"]
             ok(edge, "PATCH", path, {"title": f"task {turn}, changed"}, mine)
@@ -109,10 +116,11 @@ class PlatformRun:
         """The namespace, and the first revisions; the platform's image is at hand, and has Python."""
         sample = json.loads(self.kubectl("get", TSVC, "tasks", "-n", APPS, "-o", "json"))["spec"]
         made = [
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OWN}},
-            _echo("shop", sample["image"]),
-            _echo("waiting", sample["image"], rollout={"blueGreen": {"autoPromotion": False}}),
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.own}},
+            _echo(self.own, "shop", sample["image"]),
+            _echo(self.own, "waiting", sample["image"], rollout={"blueGreen": {"autoPromotion": False}}),
             _echo(
+                self.own,
                 "broken",
                 sample["image"],
                 command=["python3", "-c", f"print({COMPLAINT!r}, flush=True); raise SystemExit(1)"],
@@ -127,7 +135,7 @@ class PlatformRun:
         for name in ("shop", "waiting"):
             self._reaches(name, "Stable")
             change = {"spec": {"env": [{"name": "RELEASE", "value": "2"}]}}
-            self.kubectl("patch", TSVC, name, "-n", OWN, "--type=merge", "-p", json.dumps(change))
+            self.kubectl("patch", TSVC, name, "-n", self.own, "--type=merge", "-p", json.dumps(change))
 
     def _expect_ended(self) -> None:
         self._reaches("waiting", "Verifying")
@@ -137,7 +145,7 @@ class PlatformRun:
     def _reaches(self, name: str, phase: str, seconds: float = 120) -> None:
         end = time.monotonic() + seconds
         while True:
-            found = json.loads(self.kubectl("get", TSVC, name, "-n", OWN, "-o", "json"))
+            found = json.loads(self.kubectl("get", TSVC, name, "-n", self.own, "-o", "json"))
             status = found.get("status") or {}
             if status.get("observedGeneration") == found["metadata"]["generation"] and status.get("phase") == phase:
                 return
@@ -145,11 +153,11 @@ class PlatformRun:
             time.sleep(1)
 
 
-def _echo(name: str, image: str, **spec: Any) -> dict[str, Any]:
+def _echo(namespace: str, name: str, image: str, **spec: Any) -> dict[str, Any]:
     return {
         "apiVersion": "taskservice.dev/v1alpha1",
         "kind": "TaskService",
-        "metadata": {"name": name, "namespace": OWN},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": {
             "image": image,
             "command": ["python3", "-c", ECHO],
