@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from taskservice_demo.load import PASSWORD
-from testkit.platform_run import APPS, TSVC, ask, gateway, ok
+from testkit.platform_run import APPS, TSVC, ask, connected, ok
 
 SAVED = {"mongodb": ("data", "mongodb-backup"), "vault": ("secrets", "vault-snapshots")}
 """Namespace and name of the CronJob, and of the record that it writes."""
@@ -55,10 +55,11 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(completed: Any) -> Story:
+def story(completed: Any, gateway: str) -> Story:
     """Saved by the schedule, damaged, brought back; the services rest meanwhile, as docs/backups.md says."""
+    assert gateway, "people come through it"
     platform, story = completed, Story()
-    people = gateway(platform.kubectl)
+    people = connected(platform.kubectl)
     account = {"email": f"{uuid.uuid4().hex}@example.org", "password": PASSWORD}
     ok(people, "POST", "/v1/auth/register", account)
     token = ok(people, "POST", "/v1/auth/login", account).document["access_token"]
@@ -179,7 +180,7 @@ def looked(platform: Any, *words: str) -> dict[str, Any]:
 
 def served(platform: Any, path: str, headers: dict[str, str]) -> Any:
     """The answer once it is one."""
-    edge = gateway(platform.kubectl)
+    edge = connected(platform.kubectl)
     try:
         answer = ask(edge, "GET", path, None, headers)
     except OSError:

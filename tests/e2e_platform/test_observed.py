@@ -99,7 +99,8 @@ def until(ask: Callable[[], Any], seconds: float = 90) -> Any:
 
 
 @pytest.fixture(scope="module")
-def watched(completed: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+def watched(completed: Any, gateway: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    assert gateway, "people come through it"
     folder = tmp_path_factory.mktemp("watched")
     with PlatformRun(completed.kubectl, folder).play() as run:
 

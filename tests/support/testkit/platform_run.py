@@ -76,7 +76,7 @@ class PlatformRun:
     def _use(self) -> None:
         run = secrets.token_hex(4)
         people = [{"email": f"{name}-{run}@example.org", "password": PASSWORD} for name in ("ann", "bob")]
-        edge = gateway(self.kubectl)
+        edge = connected(self.kubectl)
         ids = [ok(edge, "POST", "/v1/auth/register", who).document["id"] for who in people]
         token = ok(edge, "POST", "/v1/auth/login", people[0]).document["access_token"]
         mine = {"Authorization": f"Bearer {token}"}
@@ -169,7 +169,7 @@ def _echo(namespace: str, name: str, image: str, **spec: Any) -> dict[str, Any]:
     }
 
 
-def gateway(kubectl: Kubectl) -> http.client.HTTPConnection:
+def connected(kubectl: Kubectl) -> http.client.HTTPConnection:
     """A connection to the sample's gateway, which has to show the certificate that the Secret holds."""
     found = json.loads(kubectl("get", "gateway", "taskservice", "-n", APPS, "-o", "json"))
     secret = json.loads(kubectl("get", "secret", "taskservice-tls", "-n", APPS, "-o", "json"))
