@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
 
+from taskservice_local.paths import CHECKOUT
 from testkit.answers import Answers
 from testkit.live import Live, an_echo
 
 NAME = "steps"
-REPLICAS = 10
 POINTS = 3.0
 """How far the measured share may be from the weight, in percent of requests."""
 SAMPLE = 3600
@@ -20,13 +22,15 @@ SAMPLE = 3600
 NODE_SECONDS = 3.0
 """Until the node's proxy has learned of new endpoints."""
 PROBE = {"httpGet": {"path": "/", "port": 8000}, "periodSeconds": 1}
-STEPS = [{"setWeight": 10}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}, {"setWeight": 100}]
-ROLLOUT = {"strategy": "Canary", "canary": {"steps": STEPS}, "abortScaleDownDelaySeconds": 1}
+PAGE = re.search(r"^```yaml\n(.*?)^```$", (CHECKOUT / "docs" / "canary.md").read_text(), re.MULTILINE | re.DOTALL)
+EXAMPLE: dict[str, Any] = yaml.safe_load(PAGE[1] if PAGE else "")["spec"]
+"""What docs/canary.md shows is what is released here."""
+ROLLOUT = {**EXAMPLE["rollout"], "abortScaleDownDelaySeconds": 1}
 
 
 @pytest.fixture(scope="module")
 def steps(live: Live) -> Live:
-    live.apply(an_echo(live.stage, NAME, replicas=REPLICAS, probes={"readiness": PROBE}, rollout=ROLLOUT))
+    live.apply(an_echo(live.stage, NAME, replicas=EXAMPLE["replicas"], probes={"readiness": PROBE}, rollout=ROLLOUT))
     live.wait_ready(NAME, 180)
     return live
 
@@ -80,8 +84,8 @@ def test_an_abort_at_half_the_traffic_brings_all_of_it_back_and_drops_none(steps
     assert found["status"]["failure"]["reason"] == "AbortRequested"
     assert found["status"]["failure"]["revision"] == candidate
     assert steps.active(NAME) == stable
-    assert len(steps.pod_uids(NAME, stable)) == REPLICAS
-    assert len(steps.pod_uids(NAME, stable) & before) >= REPLICAS // 2, "what stable kept was not restarted"
+    assert len(steps.pod_uids(NAME, stable)) == EXAMPLE["replicas"]
+    assert len(steps.pod_uids(NAME, stable) & before) >= EXAMPLE["replicas"] // 2, "what stable kept was not restarted"
 
 
 def pausing(live: Live, index: int) -> dict[str, Any]:
