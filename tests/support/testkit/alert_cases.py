@@ -133,6 +133,13 @@ STORIES: tuple[Story, ...] = (
         at="90m",
         expected=OF_WEB,
     ),
+    Story(
+        "RolloutStuck",
+        False,
+        {STARTED: steady(0, 120), f'{PHASE}"Stepping"}}': steady(1, 120)},
+        "90m",
+        "a canary pauses for as long as its steps say",
+    ),
     Story("RolloutStuck", False, {STARTED: steady(3600, 120)}, "90m", "half an hour is no long time"),
     *_pair("TaskServiceNotReady", {f'{READY}"False"}}': steady(1)}, {f'{READY}"True"}}': steady(1)}, expected=OF_WEB),
     Story(

@@ -26,7 +26,8 @@ ALERTS = (
     Alert(
         "RolloutStuck",
         f"time() - {grouped('max', TASKSERVICE, str(catalog.ROLLOUT_STARTED))} > 3600"
-        f" unless {_phase('Verifying')} == 1",
+        # A canary's steps take as long as their pauses; what does not come up during one ends it.
+        f" unless {_phase('Verifying')} == 1 unless {_phase('Stepping')} == 1",
         Severity.WARNING,
         f"a release of {WHICH} does not end",
         f"The release of {WHICH} has been under way for {{{{ $value | humanizeDuration }}}}, and waits for nobody.",
