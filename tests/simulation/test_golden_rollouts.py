@@ -333,6 +333,16 @@ def change_in_mid_canary(s: Stage) -> None:
 
 
 @story(CANARY_BY_HAND)
+def change_in_mid_canary_and_stable_is_lost(s: Stage) -> None:
+    s.run(20).apply(s.resource.image("app:2"))
+    s.run(20).asks("promote")
+    s.run(40).image_lives("app:1", never, "no pod of app:1 is ready any more")
+    s.run(5).apply(s.resource.image("app:3"))
+    s.run(80).asks("promote-full")
+    s.run(40)
+
+
+@story(CANARY_BY_HAND)
 def reverted_in_mid_canary(s: Stage) -> None:
     first = s.resource
     s.run(20).apply(s.resource.image("app:2"))

@@ -95,6 +95,8 @@ class Story:
                 self.random.choice(deeds)()
             if self.world.status.get("phase") == "Proving" and self.random.random() < 0.04:
                 self._lose_stable()
+            if self.world.status.get("phase") == "Stepping" and self.random.random() < 0.04:
+                self._lose_stable_in_mid_canary()
             self._trip_after_steps()
             if self.random.random() < 0.06:
                 self.simulation.crash_soon(self.random.randrange(8))
@@ -208,6 +210,15 @@ class Story:
             self.simulation.tick()
             self._edit(self.resource.image(self.random.choice(IMAGES)))
 
+    def _lose_stable_in_mid_canary(self) -> None:
+        """What a canary comes home to is gone just when it is left for another revision."""
+        stable = (self.world.status.get("revisions") or {}).get("stable")
+        self.world.lives.update({pod.image: never for pod in self.world.pods.values() if pod.revision == stable})
+        self.simulation.tick()
+        self._edit(self.resource.image(self.random.choice(IMAGES)))
+        if self.random.random() < 0.5:
+            self.simulation.run(70)
+
     def _trip_after_steps(self) -> None:
         """The operator dies between the intent to promote a canary and the switch, and then pods are lost."""
         status = self.world.status
@@ -264,27 +275,29 @@ class Story:
             phase == "Returning" and world.ready(revisions["stable"]) == 0 and world.ready(revisions["candidate"]) > 0
         )
         require(not held or status["blockedOn"]["reason"] == "StableUnavailable", "waits, and does not say for what")
+        growing = world.spread and status.get("blockedOn", {}).get("reason") == "GrowingToCarryAll"
+        require(not growing or world.ready(revisions["stable"]) == 0, "waits for a side that could carry everything")
         asks = phase == "Stepping" and "kubectl taskservice promote" in status["step"]
         require(phase in ("Stable", "Failed") or held or asks, f"rests in {phase}: {status['step']}")
         require(
             revisions["wanted"] == resource.revision(world.sources, world.vault),
             "another revision is wanted than the spec says",
         )
-        if phase == "Stable":
+        if phase == "Stable" and not growing:
             require(
                 revisions["wanted"] == revisions["active"] == world.live_revision, "Stable, but not on the wanted one"
             )
             healthy = world.lives[resource.spec["image"]] is STARTS
             ready = {c["type"]: c["status"] for c in status["conditions"]}["Ready"]
             require(not healthy or ready == "True", f"healthy and not Ready: {status['step']}")
-        elif not asks:
+        elif not asks and not growing:
             require(status["failure"]["revision"] == revisions["wanted"], "Failed, but not for what is wanted")
         # The live one is the active one, except after first releases of which none was ever whole.
         left = {pod.revision for pod in world.pods.values()} - {world.live_revision, revisions.get("candidate")}
         left -= {revisions["stable"]} if held or asks else set()
-        require(not left, f"pods of {left} are left over")
+        require(growing or not left, f"pods of {left} are left over")
         retiring = {entry["revision"] for entry in status.get("retiring") or ()} - {world.live_revision}
-        require(not retiring, f"{retiring} are still retiring")
+        require(growing or not retiring, f"{retiring} are still retiring")
         self._check_garbage(resource.spec["rollout"]["revisionHistoryLimit"])
 
     def _check_garbage(self, limit: int) -> None:

@@ -18,7 +18,7 @@ from taskservice_operator.core import stepping as by
 from taskservice_operator.core import steps
 from taskservice_operator.core import transitions as to
 from taskservice_operator.core.model import Note
-from taskservice_operator.core.traffic import is_held, live_target
+from taskservice_operator.core.traffic import is_held, is_spread, live_target, who_serves
 from taskservice_operator.core.view import SWITCHED, View
 
 BEFORE_SWITCH = frozenset({Phase.STAGING, Phase.VERIFYING, Phase.PRESCALING})
@@ -79,6 +79,12 @@ def _no_way_back(v: View) -> bool:
     if v.status.canary is not None:
         held = is_held(v)
     return held and v.is_superseded() and not v.spec.paused
+
+
+def _nowhere_to_come_home_to(v: View) -> bool:
+    """After a canary: stable had the deadline's time for a ready pod and has none, and another revision serves."""
+    waited = v.clock_spent() >= v.deadline() and not v.spec.paused
+    return waited and is_spread(v) and v.facts.of(v.status.stable).ready == 0 and who_serves(v) is not None
 
 
 def _reverted(v: View) -> bool:
@@ -228,6 +234,7 @@ TABLE: tuple[Row, ...] = (
     Row(_in(P.PROVING),               _post_failed,        P.RETURNING,  to.turn_back,  "PostPromotionAnalysisFailed"),
     Row(_in(P.RETURNING),             _back_on_stable,     P.FAILED,     to.returned,   "ReturnedToStable"),
     Row(_in(P.RETURNING),             _no_way_back,        P.STAGING,    to.stay,       "StableLost"),
+    Row(_in(P.STAGING),               _nowhere_to_come_home_to,P.STAGING,to.settle,     "StableLost"),
     # the spec moved on
     Row(ON_THE_WAY,                   _reverted,           P.STABLE,     to.revert,     "Reverted"),
     Row(ON_THE_WAY,                   _new_revision,       P.STAGING,    to.supersede,  "Superseded"),

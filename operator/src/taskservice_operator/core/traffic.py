@@ -41,6 +41,13 @@ def is_spread(v: View) -> bool:
     return others and (is_gone(v, target) or v.facts.of(target).ready < v.carrying_size(target))
 
 
+def who_serves(v: View) -> str | None:
+    """Of the revisions besides stable and the candidate, the one with most ready pods."""
+    others = [f for r, f in sorted(v.facts.revisions.items()) if r not in (v.status.stable, v.status.candidate)]
+    best = max(others, key=lambda facts: facts.ready, default=None)
+    return best.revision if best is not None and best.ready and best.record is not None else None
+
+
 def is_too_small(v: View, target: str) -> bool:
     """A canary returns to a stable side that has too few ready pods for all traffic."""
     returns = v.status.canary is not None and v.status.phase is Phase.RETURNING

@@ -11,6 +11,7 @@ from taskservice_operator.api.status import Failure, Floor, Phase, Rollout, Size
 from taskservice_operator.core import ledger, steps
 from taskservice_operator.core import verdict as analysis
 from taskservice_operator.core.model import Note
+from taskservice_operator.core.traffic import who_serves
 from taskservice_operator.core.view import FLOOR_SECONDS, View
 
 
@@ -186,6 +187,23 @@ def stay(v: View, reason: str) -> tuple[Status, Note]:
     status, _ = stage(v.with_status(status), reason)
     message = (
         f"revision {given_up} has no ready pods to return to: {serving} stays live until {v.wanted_revision} is ready"
+    )
+    return status, Note(reason, message, warning=True)
+
+
+def settle(v: View, reason: str) -> tuple[Status, Note]:
+    """A canary was left for another revision, and stable does not come back: go from the side that serves."""
+    given_up, serving = v.status.stable, who_serves(v) or ""
+    status = ledger.retire(v, given_up, 0)
+    kept = tuple(entry for entry in status.retiring if entry.revision != serving)
+    size = Size(
+        max(v.facts.of(serving).replicas, v.active_size()), status.size.declared if status.size else v.spec.replicas
+    )
+    status = replace(status, retiring=kept, active=serving, stable=serving, size=size)
+    rollout = Rollout(started_at=v.status.rollout.started_at if v.status.rollout else v.now)
+    status = ledger.begin(v.with_status(status), status, status.candidate or "", rollout)
+    message = (
+        f"revision {given_up} has no ready pods to return to: {serving} stays live until {status.candidate} is ready"
     )
     return status, Note(reason, message, warning=True)
 
