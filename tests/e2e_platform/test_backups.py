@@ -78,6 +78,7 @@ def story(completed: Any, gateway: str) -> Story:
         story.restored = looked(platform)
     for task in story.tasks:
         answer = until(lambda task=task: served(platform, f"/v1/tasks/{task['id']}", mine))
+        assert answer, "no task is served again"
         story.seen.append(answer.document)
     return story
 
@@ -121,14 +122,19 @@ def resting(platform: Any) -> Iterator[None]:
 
 def saved_by_the_schedule(platform: Any) -> dict[str, dict[str, str]]:
     """The records of what CronJobs did by themselves, in the minute after now."""
-    schedules = {}
+    schedules, before = {}, {target: _record(platform, target).get("lastSuccess") for target in SAVED}
     for target, (namespace, name) in SAVED.items():
         (found,) = platform.items("cronjobs", "-n", namespace)
         assert found["metadata"]["name"] == name
         schedules[target] = found["spec"]["schedule"]
         _schedule(platform, target, EVERY_MINUTE)
+
+    def newer(target: str) -> dict[str, str]:
+        found = _record(platform, target)
+        return found if found.get("lastSuccess") != before[target] else {}
+
     try:
-        return {target: until(lambda target=target: _done(platform, target), 240) for target in SAVED}
+        return {target: until(lambda target=target: newer(target), 240) for target in SAVED}
     finally:
         for target, schedule in schedules.items():
             _schedule(platform, target, schedule)
@@ -140,12 +146,11 @@ def _schedule(platform: Any, target: str, schedule: str) -> None:
     platform.kubectl("patch", "cronjob", name, "-n", namespace, "--type=merge", "-p", patch)
 
 
-def _done(platform: Any, target: str) -> dict[str, str]:
+def _record(platform: Any, target: str) -> dict[str, str]:
+    """What the last backup wrote down; empty before the first."""
     namespace, name = SAVED[target]
-    for found in platform.items("configmaps", "-n", namespace):
-        if found["metadata"]["name"] == name and found["data"].get("lastSuccess"):
-            return found["data"]
-    return {}
+    found = [each["data"] for each in platform.items("configmaps", "-n", namespace) if each["metadata"]["name"] == name]
+    return found[0] if found else {}
 
 
 def looked(platform: Any, *words: str) -> dict[str, Any]:
