@@ -276,9 +276,14 @@ class Story:
         )
         require(not held or status["blockedOn"]["reason"] == "StableUnavailable", "waits, and does not say for what")
         growing = world.spread and status.get("blockedOn", {}).get("reason") == "GrowingToCarryAll"
-        require(not growing or world.ready(revisions["stable"]) == 0, "waits for a side that could carry everything")
+        require(
+            not growing or world.ready(revisions.get("stable")) == 0, "waits for a side that could carry everything"
+        )
         asks = phase == "Stepping" and "kubectl taskservice promote" in status["step"]
-        require(phase in ("Stable", "Failed") or held or asks, f"rests in {phase}: {status['step']}")
+        dark = status.get("blockedOn", {}).get("reason") == "NobodyServes"
+        alive = world.ready(revisions.get("stable")) + world.ready(revisions.get("candidate"))
+        require(not dark or not alive, "somebody could serve")
+        require(phase in ("Stable", "Failed") or held or asks or dark, f"rests in {phase}: {status['step']}")
         require(
             revisions["wanted"] == resource.revision(world.sources, world.vault),
             "another revision is wanted than the spec says",
@@ -290,11 +295,11 @@ class Story:
             healthy = world.lives[resource.spec["image"]] is STARTS
             ready = {c["type"]: c["status"] for c in status["conditions"]}["Ready"]
             require(not healthy or ready == "True", f"healthy and not Ready: {status['step']}")
-        elif not asks and not growing:
+        elif not asks and not growing and not dark:
             require(status["failure"]["revision"] == revisions["wanted"], "Failed, but not for what is wanted")
         # The live one is the active one, except after first releases of which none was ever whole.
         left = {pod.revision for pod in world.pods.values()} - {world.live_revision, revisions.get("candidate")}
-        left -= {revisions["stable"]} if held or asks else set()
+        left -= {revisions["stable"]} if held or asks or dark else set()
         require(growing or not left, f"pods of {left} are left over")
         retiring = {entry["revision"] for entry in status.get("retiring") or ()} - {world.live_revision}
         require(growing or not retiring, f"{retiring} are still retiring")

@@ -18,7 +18,7 @@ from taskservice_operator.core import steps
 from taskservice_operator.core.model import Note
 from taskservice_operator.core.revision import Blocked
 from taskservice_operator.core.scaling import scale_of
-from taskservice_operator.core.traffic import is_gone, is_held, is_spread, is_too_small, live_target
+from taskservice_operator.core.traffic import is_dark, is_gone, is_held, is_spread, is_too_small, live_target
 from taskservice_operator.core.view import UNDER_WAY, View
 
 REASON_LIMIT = 1024
@@ -39,6 +39,8 @@ def current(v: View) -> tuple[Note, Blocked | None]:
         return _waiting_for_pods(v)
     if status.phase is Phase.VERIFYING:
         return _waiting_for_clearance(v)
+    if is_dark(v):
+        return _both_dead(v)
     if status.phase is Phase.PROMOTING:
         note = Note("Promoting", f"live traffic is moving to revision {candidate}")
         return note, _on("Service", v.facts.owner.name, note)
@@ -107,8 +109,8 @@ def is_serving(v: View) -> bool:
 def build_conditions(v: View, note: Note) -> tuple[dict[str, Any], ...]:
     """All conditions, in a fixed order; a condition's transition time changes only when its status does."""
     phase, blocked = v.status.phase, v.blocked is not None
-    held = is_held(v)
-    under_way, failed = phase in UNDER_WAY or (phase is Phase.RETURNING and not held), phase is Phase.FAILED or held
+    held = is_held(v) or is_dark(v)
+    under_way, failed = phase in {*UNDER_WAY, Phase.RETURNING} and not held, phase is Phase.FAILED or held
     settled = phase is Phase.STABLE and v.wanted_revision is not None and v.wanted_revision == v.status.active
     settled = settled and not v.facts.spread
     serving = is_serving(v)
@@ -211,6 +213,19 @@ def _coming_home(v: View) -> tuple[Note, Blocked | None]:
     )
     note = Note("GrowingToCarryAll", message, warning=v.status.phase is Phase.RETURNING)
     return note, _on("Deployment", v.facts.owner.child(home or ""), note)
+
+
+def _both_dead(v: View) -> tuple[Note, Blocked | None]:
+    """The promoted side has lost every pod, and stable is no better."""
+    candidate, stable = v.status.candidate or "", v.status.stable
+    why = v.facts.of(candidate).trouble
+    message = (
+        f"revision {candidate} gets live traffic and has no ready pod, nor has {stable}, to which it could return"
+        f"{f': {why.message}' if why else ''}; traffic goes to whichever has one first, "
+        "and another revision may be released"
+    )
+    note = Note("NobodyServes", message, warning=True)
+    return note, _on("Deployment", v.facts.owner.child(candidate), note)
 
 
 def _waiting_for_clearance(v: View) -> tuple[Note, Blocked | None]:

@@ -25,7 +25,7 @@ from taskservice_operator.core.planning import plan_actions
 from taskservice_operator.core.revision import Blocked, Wanted, resolve
 from taskservice_operator.core.rollout import step
 from taskservice_operator.core.scaling import expire_floor, take_in_size
-from taskservice_operator.core.traffic import is_held, live_target
+from taskservice_operator.core.traffic import is_dark, is_held, live_target
 from taskservice_operator.core.view import CLOCKED, View
 
 SWITCH_POLL_SECONDS = 1.0
@@ -210,6 +210,7 @@ def _news(snapshot: Snapshot, why: Note) -> tuple[Note, ...]:
         "InvalidSpec",
         "Unavailable",
         "StableUnavailable",
+        "NobodyServes",
         "Paused",
     )
     return () if told_by_rows or before.get("Ready") == why.reason else (why,)
@@ -269,7 +270,7 @@ def _requeue_after(v: View, measure_at: datetime | None) -> float | None:
     times += [entry.scale_down_at for entry in status.retiring if entry.scale_down_at > v.now]
     if status.floor is not None and status.floor.until is not None:
         times.append(status.floor.until)
-    if status.phase in (Phase.PROMOTING, Phase.RETURNING) and not is_held(v):
+    if status.phase in (Phase.PROMOTING, Phase.RETURNING) and not is_held(v) and not is_dark(v):
         times.append(v.now + timedelta(seconds=SWITCH_POLL_SECONDS))
     if status.phase is Phase.STEPPING and (due := steps.pause_due(v)) is not None and due > v.now:
         times.append(due)

@@ -33,7 +33,7 @@ def is_spread(v: View) -> bool:
     if nobody else serves.
     """
     if v.status.phase is Phase.STEPPING:
-        return True
+        return v.facts.spread or v.facts.of(v.status.candidate).ready > 0 or v.active_size() == 0
     target = _intended(v)
     if not v.facts.spread or target is None:
         return False
@@ -77,6 +77,14 @@ def is_gone(v: View, revision: str) -> bool:
     facts = v.facts.of(revision)
     begun = revision == v.wanted_revision and revision in (v.status.candidate, v.status.active)
     return facts.record is None and not facts.ports and not begun
+
+
+def is_dark(v: View) -> bool:
+    """Traffic has moved, and neither side has a ready pod: only pods or people can mend that."""
+    status, facts = v.status, v.facts
+    if status.phase not in SWITCHED or v.is_first or facts.live_revision != status.candidate or v.full_size() == 0:
+        return False
+    return facts.of(status.candidate).ready == 0 and facts.of(status.stable).ready == 0
 
 
 def _intended(v: View) -> str | None:
