@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import uuid
 from typing import Any
 
@@ -13,6 +12,7 @@ from pulumi_kubernetes.core.v1 import ConfigMap, Service
 
 from taskservice_infra.components import workloads
 from taskservice_infra.components.component import Args, child_of
+from taskservice_infra.components.data import one_server
 from taskservice_infra.config.data import KafkaDev as Settings
 
 NAME = "kafka"
@@ -81,37 +81,12 @@ class KafkaDev(pulumi.ComponentResource):
         return "".join(f"{name}={value}\n" for name, value in settings.items())
 
     def _spec(self, files: dict[str, str]) -> Any:
-        storage = self.args.settings.storage
-        volumes: list[dict[str, Any]] = [
-            {"name": "settings", "configMap": {"name": NAME}},
-            {"name": "tmp", "emptyDir": {}},
-        ]
-        if not storage.size:
-            volumes.append({"name": "data", "emptyDir": {}})
+        formats = self._container("format", ["kafka.tools.StorageTool", "format", "--ignore-formatted"])
         pod = {
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "terminationGracePeriodSeconds": 60,
-            "securityContext": workloads.pod_security(),
-            "initContainers": [
-                self._container("format", ["kafka.tools.StorageTool", "format", "--ignore-formatted"])
-                | {"args": ["-t", CLUSTER_ID, "-c", PROPERTIES]}
-            ],
+            "initContainers": [formats | {"args": ["-t", CLUSTER_ID, "-c", PROPERTIES]}],
             "containers": [self._container(NAME, ["kafka.Kafka", PROPERTIES]) | self._server()],
-            "volumes": volumes,
         }
-        # Other settings have to restart the broker.
-        checksum = hashlib.sha256("".join(files.values()).encode()).hexdigest()
-        metadata = {"labels": workloads.labels(NAME), "annotations": {"checksum/settings": checksum}}
-        spec: dict[str, Any] = {
-            "replicas": 1,
-            "serviceName": NAME,
-            "selector": {"matchLabels": workloads.selector(NAME)},
-            "template": {"metadata": metadata, "spec": pod},
-        }
-        if storage.size:
-            spec["volumeClaimTemplates"] = [workloads.claim("data", storage.size, storage.class_name)]
-        return spec
+        return one_server.spec(NAME, pod, files, self.args.settings.storage)
 
     def _container(self, name: str, words: list[str]) -> dict[str, Any]:
         heap = ["-Xms64m", f"-Xmx{self.args.settings.heap_mb}m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]

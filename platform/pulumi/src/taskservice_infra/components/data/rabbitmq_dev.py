@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import pulumi
@@ -11,6 +10,7 @@ from pulumi_kubernetes.core.v1 import ConfigMap, Secret, Service
 
 from taskservice_infra.components import workloads
 from taskservice_infra.components.component import Args, child_of
+from taskservice_infra.components.data import one_server
 from taskservice_infra.config.data import RabbitMqDev as Settings
 
 NAME = "rabbitmq"
@@ -70,33 +70,7 @@ class RabbitMqDev(pulumi.ComponentResource):
         return {"name": name, "namespace": self.args.namespace, "labels": workloads.labels(NAME)}
 
     def _spec(self, files: dict[str, str]) -> Any:
-        settings = self.args.settings
-        volumes: list[dict[str, Any]] = [
-            {"name": "settings", "configMap": {"name": NAME}},
-            {"name": "tmp", "emptyDir": {}},
-        ]
-        if not settings.storage.size:
-            volumes.append({"name": "data", "emptyDir": {}})
-        pod = {
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "terminationGracePeriodSeconds": 60,
-            "securityContext": workloads.pod_security(),
-            "containers": [self._container()],
-            "volumes": volumes,
-        }
-        # Other settings have to restart the broker.
-        checksum = hashlib.sha256("".join(files.values()).encode()).hexdigest()
-        metadata = {"labels": workloads.labels(NAME), "annotations": {"checksum/settings": checksum}}
-        spec: dict[str, Any] = {
-            "replicas": 1,
-            "serviceName": NAME,
-            "selector": {"matchLabels": workloads.selector(NAME)},
-            "template": {"metadata": metadata, "spec": pod},
-        }
-        if settings.storage.size:
-            spec["volumeClaimTemplates"] = [workloads.claim("data", settings.storage.size, settings.storage.class_name)]
-        return spec
+        return one_server.spec(NAME, {"containers": [self._container()]}, files, self.args.settings.storage)
 
     def _container(self) -> dict[str, Any]:
         password = {"secretKeyRef": {"name": f"{NAME}-admin", "key": "password"}}
