@@ -1,4 +1,4 @@
-"""The end: nothing is left."""
+"""The end: of one project, which leaves the others as they are, and of everything."""
 
 from __future__ import annotations
 
@@ -7,6 +7,21 @@ import subprocess
 import pytest
 
 from taskservice_local.built import BuiltCluster
+
+
+def test_a_project_that_is_taken_down_leaves_nothing_of_its_own_and_the_others_as_they_are(platform) -> None:
+    before = {name: each for name, each in platform.generations().items() if name.startswith(("data/", "observab"))}
+    told = platform.ok("down", "apps")
+    assert "Gone: apps" in told
+    definitions = [item["metadata"]["name"] for item in platform.items("customresourcedefinitions")]
+    assert [name for name in definitions if name.endswith(("taskservice.dev", ".envoyproxy.io"))] == []
+    for namespace in ("apps", "taskservice-system"):
+        platform.until(
+            f"nothing is left in {namespace}",
+            lambda namespace=namespace: not platform.items("pods,services,secrets,deployments", "-n", namespace),
+        )
+    after = {name: each for name, each in platform.generations().items() if name.startswith(("data/", "observab"))}
+    assert after == before
 
 
 @pytest.mark.usefixtures("platform")

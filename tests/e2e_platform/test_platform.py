@@ -50,10 +50,10 @@ def test_a_changed_setting_touches_only_what_it_is_about(platform) -> None:
 def test_a_deleted_object_is_seen_and_comes_back(platform) -> None:
     platform.kubectl("delete", "service", "redis", "-n", "data")
     platform.kubectl("delete", "deployment", "taskservice-operator", "-n", "taskservice-system")
-    told = platform.ok("preview", *platform.projects)
+    told = platform.ok("preview", "data", "apps")
     assert "creating Service redis" in told, told
     assert "taskservice-operator" in told, told
-    platform.ok("up", *platform.projects)
+    platform.ok("up", "data", "apps")
     assert platform.exists("data", "service", "redis")
     assert platform.exists("taskservice-system", "deployment", "taskservice-operator")
 
@@ -80,7 +80,7 @@ def test_no_file_of_the_state_and_no_output_holds_a_secret_in_plain_text(platfor
     # A line of a key stands for the key: line ends are written in more than one way.
     needles = {max(value.splitlines(), key=len) for value in held.values()} | passwords
     needles |= {base64.b64encode(needle.encode()).decode() for needle in needles}
-    told = platform.run("status", *platform.projects).stdout + platform.run("preview", *platform.projects).stderr
+    told = platform.run("status", *platform.projects).stdout + platform.run("preview", "secrets", "data", "apps").stderr
     files = [file for file in platform.state.rglob("*") if file.is_file()]
     assert any(file.name == "local.json" for file in files)
     for needle in needles:

@@ -53,11 +53,18 @@ def test_up_starts_the_cluster_and_brings_every_project_up_in_order(
     assert done == [f"up {name}" for name in NAMES]
 
 
-def test_down_goes_the_opposite_way_and_ends_the_cluster(settings: Path, done: list[str], tmp_path: Path) -> None:
+def test_down_goes_the_opposite_way(settings: Path, done: list[str], tmp_path: Path) -> None:
+    machine = FakeMachine(tmp_path, Access("/k", "c"))
+    assert main(["down", "--settings", str(settings), *NAMES], machine) == 0
+    assert (done, machine.asked) == ([f"down {name}" for name in reversed(NAMES)], [])
+
+
+def test_down_of_a_whole_stack_on_this_machine_ends_its_cluster_with_all_that_is_in_it(
+    settings: Path, done: list[str], tmp_path: Path
+) -> None:
     machine = FakeMachine(tmp_path, Access("/k", "c"))
     assert main(["down", "--settings", str(settings)], machine) == 0
-    assert done == [f"down {name}" for name in reversed(NAMES)]
-    assert machine.asked == ["down"]
+    assert (done, machine.asked) == ([], ["down"])
 
 
 def test_down_of_one_project_leaves_the_cluster(settings: Path, done: list[str], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from taskservice_infra.automation import recovery, runs
@@ -81,26 +82,34 @@ class Run:
                 runs.preview(engine, project)
 
     def down(self) -> None:
-        """Remove the projects in the opposite order; a local cluster goes with the last of them."""
+        """Remove the projects in the opposite order.
+
+        A whole stack whose cluster is on this machine goes with it: there is nothing of it outside, state included.
+        """
         cluster = check(self.projects, self.stack)
-        here = is_here(cluster)
-        if here and self.machine.access() is None:
-            if self.whole:
+        if is_here(cluster) and self.whole:
+            with self._alone_if_up():
                 self.machine.down()
+        elif is_here(cluster) and self.machine.access() is None:
             say(f"The stack {self.stack} is not up.")
             return
-        with self.machine.alone(self.place.lock, f"running stack {self.stack}"):
-            engine = Engine(self.place, self.machine)
-            for project in reversed(self.projects):
-                runs.down(engine, project)
-        if here and self.whole:
-            self.machine.down()
+        else:
+            with self.machine.alone(self.place.lock, f"running stack {self.stack}"):
+                engine = Engine(self.place, self.machine)
+                for project in reversed(self.projects):
+                    runs.down(engine, project)
         say(f"The stack {self.stack} is gone." if self.whole else "Gone: " + ", ".join(p.name for p in self.projects))
 
     def status(self) -> None:
         """Print, for each project, when it was last brought up, how that ended, and how many resources it has."""
         for project in self.projects:
             print(runs.status(Engine(self.place, self.machine), project))
+
+    def _alone_if_up(self) -> AbstractContextManager[None]:
+        """Wait for a run that is under way; where there is no state, none is."""
+        if not self.place.folder.exists():
+            return nullcontext()
+        return self.machine.alone(self.place.lock, f"running stack {self.stack}")
 
     def _start(self, cluster: ClusterSettings) -> None:
         # Before any state of ours: the cluster's own state folder, where ours lies, is made by it.
