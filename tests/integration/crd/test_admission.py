@@ -347,6 +347,8 @@ def test_the_lists_may_be_as_long_as_the_schema_says(taskservices) -> None:
     [
         ("tsvc", "what it runs, how it scales"),
         ("tsvc.spec.rollout.blueGreen.autoPromotion", "kubectl taskservice promote"),
+        ("tsvc.spec.rollout.canary.steps.pause", "kubectl taskservice promote"),
+        ("tsvc.status.canary", "the rest goes to the stable revision"),
         ("tsvc.spec.config.mountPath", "every key becomes a file"),
         ("tsvc.spec.slo", "burn-rate alerts and a dashboard"),
         ("tsvc.status.conditions", "Ready sums them up"),
