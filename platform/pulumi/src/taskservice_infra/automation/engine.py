@@ -15,6 +15,7 @@ from taskservice_infra.automation.workspace import LOCAL, Place, put_stack_file
 from taskservice_infra.errors import PlatformError
 from taskservice_infra.local_machine import LocalMachine
 from taskservice_infra.passwords import new_seed
+from taskservice_infra.policy.gate import enforce
 
 PROVIDER = ("kubernetes", "4.25.0")
 """The plugin, in the version of the Python package ``pulumi-kubernetes``."""
@@ -64,7 +65,7 @@ class Engine:
         stack = automation.create_or_select_stack(
             self.place.stack,
             project_name=project.name,
-            program=lambda: project.program(self.machine),
+            program=lambda: self._run(project),
             opts=automation.LocalWorkspaceOptions(
                 work_dir=str(work),
                 env_vars=self.environment,
@@ -76,6 +77,10 @@ class Engine:
         if project.seeded and self.place.stack == LOCAL and f"{project.name}:seed" not in stack.get_all_config():
             stack.set_config(f"{project.name}:seed", automation.ConfigValue(new_seed(), secret=True))
         return stack
+
+    def _run(self, project: Project) -> None:
+        enforce(self.place.stack)
+        project.program(self.machine)
 
     def _install_provider(self, pulumi: Path) -> None:
         name, version = PROVIDER
