@@ -11,6 +11,21 @@ taskservice_infra.errors.BadConfiguration: Pulumi.local.yaml: data:x: is missing
 """
 
 
+CALLBACK = """Exception: Invoke callback 5b84-3e6d error: DaemonSet 'web': volume logs mounts /var/log [pods-restricted]
+DaemonSet 'web': runAsUser is 0 [pods-restricted]:
+  File "policy/gate.py", line 30, in ask
+    refuse(resource)
+"""
+
+
+def test_what_a_rule_says_while_the_engine_registers_is_told_without_the_trace_after_it() -> None:
+    (told,) = sentences([CALLBACK])
+    assert told.splitlines() == [
+        "DaemonSet 'web': volume logs mounts /var/log [pods-restricted]",
+        "DaemonSet 'web': runAsUser is 0 [pods-restricted]",
+    ]
+
+
 def test_a_sentence_of_ours_is_told_without_the_trace_around_it() -> None:
     assert sentences([TRACE]) == ["Pulumi.local.yaml: data:x: is missing."]
 

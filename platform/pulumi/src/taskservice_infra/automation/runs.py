@@ -127,6 +127,8 @@ def sentences(problems: list[str]) -> list[str]:
     told = []
     for problem in problems:
         ours = re.findall(r"taskservice_infra\.errors\.\w+: (.+)", problem, re.DOTALL)
+        # What the engine asked our process while it registered something: the sentence, then the trace.
+        ours += re.findall(r"Invoke callback \S+ error: (.+?)(?=:\n  File |\Z)", problem, re.DOTALL)
         text = ours[-1].strip() if ours else problem.strip()
         if text.endswith(_SUMMARIES) and len(problems) > 1:
             continue

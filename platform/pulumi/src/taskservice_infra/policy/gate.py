@@ -36,7 +36,8 @@ def refuse(resource: Resource, environment: Environment) -> None:
     """Return when the resource breaks no rule.  Raises BrokenPolicy with every sentence otherwise."""
     violations = check([resource], environment)
     if violations:
-        raise BrokenPolicy("\n".join(map(str, violations)))
+        told = [str(violation) for violation in violations]
+        raise BrokenPolicy("\n".join([*told, "Which rules there are, and how to exempt: docs/environments/policy.md."]))
 
 
 def known(node: Any) -> Any:
