@@ -303,7 +303,8 @@ class Story:
         require(growing or not left, f"pods of {left} are left over")
         retiring = {entry["revision"] for entry in status.get("retiring") or ()} - {world.live_revision}
         require(growing or not retiring, f"{retiring} are still retiring")
-        self._check_garbage(resource.spec["rollout"]["revisionHistoryLimit"])
+        # What still serves after a canary has a part to play.
+        self._check_garbage(resource.spec["rollout"]["revisionHistoryLimit"] + growing)
 
     def _check_garbage(self, limit: int) -> None:
         records = [key for key in self.world.objects if key.kind == "ControllerRevision"]

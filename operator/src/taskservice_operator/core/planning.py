@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from taskservice_operator.api.status import Phase
 from taskservice_operator.core.model import Action, Apply, Create, Delete, Manifest, ObjectKey, Snapshot, WriteStatus
 from taskservice_operator.core.view import SWITCHED, View
 from taskservice_operator.render.difference import APPLIED, says, stamped
@@ -62,7 +63,7 @@ def plan_actions(
 
 def _creation_rank(v: View, key: ObjectKey) -> int:
     """Shared objects first: their names are the likeliest to be taken, which is best found out before all else."""
-    if key.kind in ("Service", "PodDisruptionBudget") and v.status.phase not in SWITCHED:
+    if key.kind in ("Service", "PodDisruptionBudget") and v.status.phase not in (Phase.STEPPING, *SWITCHED):
         return -1
     return _RANK[key.kind]
 
