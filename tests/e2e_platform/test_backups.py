@@ -8,7 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,14 +59,13 @@ def story(completed: Any, gateway: str) -> Story:
     """Saved by the schedule, damaged, brought back; the services rest meanwhile, as docs/backups.md says."""
     assert gateway, "people come through it"
     platform, story = completed, Story()
-    people = connected(platform.kubectl)
     account = {"email": f"{uuid.uuid4().hex}@example.org", "password": PASSWORD}
-    ok(people, "POST", "/v1/auth/register", account)
-    token = ok(people, "POST", "/v1/auth/login", account).document["access_token"]
-    mine = {"Authorization": f"Bearer {token}"}
-    for number in range(5):
-        story.tasks.append(ok(people, "POST", "/v1/tasks", {"title": f"keep me, {number}"}, mine).document)
-    people.close()
+    with closing(connected(platform.kubectl)) as people:
+        ok(people, "POST", "/v1/auth/register", account)
+        token = ok(people, "POST", "/v1/auth/login", account).document["access_token"]
+        mine = {"Authorization": f"Bearer {token}"}
+        for number in range(5):
+            story.tasks.append(ok(people, "POST", "/v1/tasks", {"title": f"keep me, {number}"}, mine).document)
     with resting(platform):
         story.saved = looked(platform)
         story.records = saved_by_the_schedule(platform)
@@ -185,13 +184,11 @@ def looked(platform: Any, *words: str) -> dict[str, Any]:
 
 def served(platform: Any, path: str, headers: dict[str, str]) -> Any:
     """The answer once it is one."""
-    edge = connected(platform.kubectl)
     try:
-        answer = ask(edge, "GET", path, None, headers)
+        with closing(connected(platform.kubectl)) as edge:
+            answer = ask(edge, "GET", path, None, headers)
     except OSError:
         return None
-    finally:
-        edge.close()
     return answer if answer.status == 200 else None
 
 

@@ -81,7 +81,8 @@ class Watched:
         """A trace as Jaeger has it; empty if it has none."""
         try:
             return get(f"{self.jaeger}/api/traces/{trace_id}")["data"][0]
-        except urllib.error.HTTPError:
+        except urllib.error.HTTPError as none:
+            none.close()
             return {}
 
 

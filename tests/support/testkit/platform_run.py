@@ -7,12 +7,12 @@ waits for a person, one is broken and says so.  Whoever watches the platform has
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ class PlatformRun:
         """A Service's, which this machine reaches: the node is one of its processes."""
         return json.loads(self.kubectl("get", "service", service, "-n", namespace, "-o", "json"))["spec"]["clusterIP"]
 
-    @contextmanager
+    @contextlib.contextmanager
     def play(self) -> Iterator[PlatformRun]:
         """All of it once; afterwards what was made beside the platform goes."""
         self.began = time.time()
@@ -74,9 +74,12 @@ class PlatformRun:
 
     # -- the sample ---------------------------------------------------------------------------------------------------
     def _use(self) -> None:
+        with contextlib.closing(connected(self.kubectl)) as edge:
+            self._use_by(edge)
+
+    def _use_by(self, edge: http.client.HTTPConnection) -> None:
         run = secrets.token_hex(4)
         people = [{"email": f"{name}-{run}@example.org", "password": PASSWORD} for name in ("ann", "bob")]
-        edge = connected(self.kubectl)
         ids = [ok(edge, "POST", "/v1/auth/register", who).document["id"] for who in people]
         token = ok(edge, "POST", "/v1/auth/login", people[0]).document["access_token"]
         mine = {"Authorization": f"Bearer {token}"}
