@@ -99,8 +99,8 @@ INFRA_PYTHON = "--pythonpath={infra}/bin/python"
 CLOUDS_PYTHON = "--pythonpath={clouds}/bin/python"
 """An argument in which ``{name}`` stands for the folder of that environment."""
 LAYERS = (
-    # First: it waits for the parts that a cluster is made of, which the layers after it do without.
-    Layer("lifecycle", "a cluster of its own: up, down, up, killed", paths=("tests/e2e_local",), hindrance=no_root),
+    # First, because it takes long and its cluster's parts may still have to be compiled; the shortest cluster comes last.
+    Layer("e2e", "the whole on the local cluster, under load", paths=("tests/e2e",), hindrance=no_root),
     Layer(
         "lint",
         "format, lint, types, import contracts, drift, links",
@@ -132,9 +132,9 @@ LAYERS = (
     Layer("charts", "rendered by Helm", paths=("tests/charts",)),
     Layer("integration", "real mongod x3, Redis, API server + etcd", paths=("tests/integration",), hindrance=no_root,
           prepare=install_servers),
-    Layer("e2e", "the whole on the local cluster, under load", paths=("tests/e2e",), hindrance=no_root),
     Layer("platform", "`make up` on a cluster of its own: killed, completed, changed, mended, taken down",
           paths=("tests/e2e_platform",), hindrance=no_root, environment="infra"),
+    Layer("lifecycle", "a cluster of its own: up, down, up, killed", paths=("tests/e2e_local",), hindrance=no_root),
 )  # fmt: skip
 
 
