@@ -99,7 +99,7 @@ INFRA_PYTHON = "--pythonpath={infra}/bin/python"
 CLOUDS_PYTHON = "--pythonpath={clouds}/bin/python"
 """An argument in which ``{name}`` stands for the folder of that environment."""
 LAYERS = (
-    # First, because it takes long and its cluster's parts may still have to be compiled; the shortest cluster comes last.
+    # First, because it takes long and waits for the parts of its cluster; what takes least comes last.
     Layer("e2e", "the whole on the local cluster, under load", paths=("tests/e2e",), hindrance=no_root),
     Layer(
         "lint",
