@@ -17,7 +17,6 @@ from taskservice_local.parts import (
     NEEDED_FOR_A_NODE,
     PULUMI_KUBERNETES,
     PULUMI_KUBERNETES_RELEASE,
-    VAULT,
     Part,
     part_named,
     part_of,
@@ -70,14 +69,6 @@ def test_another_flag_or_another_sum_gives_another_folder(tmp_path: Path, monkey
         (tmp_path / ETCD.home / name).write_text((ETCD.source / name).read_text() + "\n")
     monkeypatch.setattr("taskservice_local.parts.PARTS_SOURCE", tmp_path)
     assert dataclasses.replace(ETCD).fingerprint != ETCD.fingerprint
-
-
-def test_only_what_no_cluster_calls_is_compiled_in_haste_and_nothing_of_kubernetes() -> None:
-    hasty = [flag for flag in VAULT.flags if flag.endswith("-N -l")]
-    assert "-gcflags=github.com/aws/...=-dwarf=false -N -l" in hasty
-    # The last pattern that matches a package decides, so the one for all comes first.
-    assert VAULT.flags.index("-gcflags=all=-dwarf=false") < VAULT.flags.index(hasty[0])
-    assert not any("-N" in flag for flag in KUBERNETES.flags)
 
 
 def test_a_build_tag_and_a_generator_decide_what_the_binaries_are() -> None:

@@ -25,13 +25,6 @@ def target() -> str:
     return f"{platform.system().lower()}-{GOARCH.get(machine, machine)}"
 
 
-PLAIN = "-dwarf=false"
-"""The linker leaves out what debuggers read (-w): writing it costs compilers an eighth of their time."""
-CLOUDS = ("cloud.google.com/...", "github.com/aws/...", "github.com/Azure/...", "google.golang.org/genproto/...")
-HASTY = tuple(f"-gcflags={packages}={PLAIN} -N -l" for packages in CLOUDS)
-"""Clients of clouds are compiled without optimisation: several parts hold them, and no local cluster calls them."""
-
-
 @dataclass(frozen=True)
 class Part:
     """What is built of one project: the programs out of one Go module, a folder with go.mod and go.sum.
@@ -57,8 +50,9 @@ class Part:
     def flags(self) -> tuple[str, ...]:
         ldflags = " ".join(["-s", "-w", *(f"-X {stamp}" for stamp in self.stamps)])
         tags = ("-tags", ",".join(self.tags)) if self.tags else ()
-        hasty = () if self.home == CLUSTER else HASTY
-        return ("-trimpath", "-buildvcs=false", f"-gcflags=all={PLAIN}", *hasty, "-ldflags", ldflags, *tags)
+        # The linker leaves out what debuggers read (-w): writing it costs compilers an eighth of their time.
+        compilers = ("-gcflags=all=-dwarf=false",) if self.home == CLUSTER else ()
+        return ("-trimpath", "-buildvcs=false", *compilers, "-ldflags", ldflags, *tags)
 
     @cached_property
     def fingerprint(self) -> str:
